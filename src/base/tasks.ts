@@ -1,0 +1,64 @@
+import { abortError } from './errors.ts';
+
+/** What a long call reports: never a sentence, so that a screen can say it in its own language. */
+export interface Progress {
+  /** Which part of the work: "download", "covariance", "optimize", … */
+  readonly stage: string;
+  readonly done: number;
+  readonly total: number;
+  readonly unit: 'bytes' | 'tokens' | 'layers' | 'steps' | 'sites' | 'edits' | 'files';
+  /** Numbers that belong to the stage, such as the loss of an optimization step. */
+  readonly detail?: Readonly<Record<string, number | string | readonly number[]>>;
+}
+
+/** How a long call is watched and stopped. */
+export interface Watch {
+  readonly progress?: (report: Progress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Throws `aborted` once the caller has asked to stop. */
+export function throwIfAborted(watch: Watch | undefined, what: string): void {
+  if (watch?.signal?.aborted) throw abortError(what);
+}
+
+/**
+ * A queue of one: jobs run in the order they came, one at a time. A job that fails rejects its own promise
+ * and leaves the queue fit for the next.
+ */
+export function makeQueue(): <T>(job: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (job) => {
+    const result = last.then(job, job);
+    last = result.catch(() => undefined);
+    return result;
+  };
+}
+
+/** Same key, same promise. A rejected promise is forgotten, so that a retry can work. */
+export function memoize<K, T>(make: (key: K) => Promise<T>): (key: K) => Promise<T> {
+  const made = new Map<K, Promise<T>>();
+  return (key) => {
+    const known = made.get(key);
+    if (known) return known;
+    const promise = make(key);
+    made.set(key, promise);
+    promise.catch(() => made.delete(key));
+    return promise;
+  };
+}
+
+/**
+ * Gives the event loop a turn, so that messages (an abort among them) are seen in the middle of long host work.
+ * A message channel, because timers are clamped to 4 ms when nested.
+ */
+export function breathe(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}

@@ -1,0 +1,45 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'vitest/config';
+
+/** Cross-origin isolation: without it a page has no SharedArrayBuffer, and ONNX Runtime's WASM runs on one thread. */
+const isolation = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
+/** Files a test needs decide its suffix, the suffix decides its project: see test/run.mjs. */
+const project = (name: string, include: string, options: Record<string, unknown> = {}) => ({
+  extends: true as const,
+  test: { name, include: [`test/**/*${include}`], environment: 'node', root: '.', ...options },
+});
+
+export default defineConfig(({ mode }) => ({
+  root: 'src',
+  publicDir: '../public',
+  base: './',
+  plugins: [svelte()],
+  worker: { format: 'es' as const },
+  // ONNX Runtime's WASM comes from our own folder, never from a CDN and never inlined.
+  resolve: { conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'development|production'] },
+  optimizeDeps: { exclude: ['onnxruntime-web'] },
+  server: { headers: isolation },
+  preview: { headers: isolation, port: 4173 },
+  build:
+    mode === 'headless'
+      ? {
+          ssr: 'headless/main.ts',
+          outDir: '../dist/headless',
+          emptyOutDir: true,
+          copyPublicDir: false,
+          target: 'node20',
+        }
+      : { outDir: '../dist/page', emptyOutDir: true, target: 'es2023', chunkSizeWarningLimit: 1000 },
+  test: {
+    projects: [
+      project('unit', '.test.ts', { exclude: ['test/**/*.{ort,gpu,page}.test.ts', 'node_modules/**'] }),
+      project('ort', '.ort.test.ts', { testTimeout: 120_000 }),
+      project('gpu', '.gpu.test.ts', { testTimeout: 300_000, execArgv: ['--liftoff-only'], fileParallelism: false }),
+      project('page', '.page.test.ts', { testTimeout: 300_000, hookTimeout: 120_000, fileParallelism: false }),
+    ],
+  },
+}));
