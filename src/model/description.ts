@@ -1,8 +1,11 @@
 import { invariant } from '../base/errors.ts';
 import { SITES, type SiteKind } from './hooks.ts';
 
+/** Which file of `architectures/` made the description. */
 export type Family = 'gpt2' | 'llama';
+/** What stands before attention, before the MLP and before the head. */
 export type Norm = 'layernorm' | 'rmsnorm';
+/** The MLP's non-linearity; `gelu_tanh` is the usual approximation of `gelu`. */
 export type Activation = 'gelu' | 'gelu_tanh' | 'silu';
 
 /** How rotary frequencies are bent for longer contexts. */
@@ -57,6 +60,7 @@ export type BlockParameter =
   | 'mlp.W_out'
   | 'mlp.b_out';
 
+/** Any parameter. */
 export type ParameterName = ModelParameter | BlockParameter;
 
 /** How a matrix lies in the file: y = W x when `out,in`, y = x W when `in,out`. Declared, never guessed from a shape. */

@@ -13,11 +13,13 @@ export const BLOCK_HOOKS = [
   'hook_resid_post', // [d_model]        the residual stream that leaves
 ] as const;
 
+/** One of them. */
 export type BlockHook = (typeof BLOCK_HOOKS)[number];
 
 /** Places outside the blocks: token (and position) embedding, the final norm, the logits. */
 export const MODEL_HOOKS = ['hook_embed', 'ln_final.hook_normalized', 'logits'] as const;
 
+/** One of them. */
 export type ModelHook = (typeof MODEL_HOOKS)[number];
 
 /** Any named place, such as `blocks.5.hook_mlp_out`. */

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { describe } from 'vitest';
+import { describe, test } from 'vitest';
 
 /**
  * Fixtures that are too large for the repository lie in `../shared` beside the project root: small models of several
@@ -23,12 +23,8 @@ export function readFixtureJson<T = unknown>(path: string): T {
   return JSON.parse(readFileSync(fixture(path), 'utf8')) as T;
 }
 
-/** `describe` where the fixtures are; elsewhere `describe.skip`, with the reason printed once. */
-export function sharedOrSkip(): typeof describe | typeof describe.skip {
+/** `describe` where the fixtures are; elsewhere a group of one test, skipped with the reason, which the run prints at its end. */
+export function sharedOrSkip(): (name: string, define: () => void) => void {
   if (existsSync(`${SHARED}/fixtures`)) return describe;
-  if (!told) process.stderr.write(`skipped: the fixtures in ${SHARED}/fixtures are missing\n`);
-  told = true;
-  return describe.skip;
+  return (name) => describe(name, () => test('needs fixtures', ({ skip }) => skip(`${SHARED}/fixtures is missing`)));
 }
-
-let told = false;
