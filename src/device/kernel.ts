@@ -221,8 +221,10 @@ function bind(kernel: Kernel, tensors: Readonly<Record<string, DeviceTensor>>): 
   const bound = storageBindings(spec.bindings).map(([name, { dtype }], index) => {
     const { buffer, shape } = tensors[name];
     invariant(buffer, what, `${name} is not on the GPU`);
-    const size = Math.min(paddedSize(sizeOf(shape) * BYTES[dtype]), buffer.size);
-    gpu.demand('maxStorageBufferBindingSize', size, what);
+    // The whole buffer where the device can bind it: then tensors of several sizes in one buffer share a bind group.
+    const bytes = Math.min(paddedSize(sizeOf(shape) * BYTES[dtype]), buffer.size);
+    gpu.demand('maxStorageBufferBindingSize', bytes, what);
+    const size = buffer.size <= gpu.limits.maxStorageBufferBindingSize ? buffer.size : bytes;
     return { binding: index + 1, resource: { buffer, size } };
   });
   const key = [idOf(kernel), ...bound.map(({ resource }) => `${idOf(resource.buffer)}:${resource.size}`)].join(' ');

@@ -79,6 +79,23 @@ export function bufferTensor(
   return new BufferTensor(gpu, buffer, dtype, shape, onDispose);
 }
 
+/** A copy on the GPU of a tensor from the GPU or the host. */
+export function copyTensor(gpu: Gpu, source: DeviceTensor, label?: string): DeviceTensor {
+  if (source.host) return uploadTensor(gpu, source.host, label);
+  const copy = allocateTensor(gpu, source.dtype, source.shape, label);
+  const encoder = gpu.device.createCommandEncoder();
+  const bytes = Math.ceil((sizeOf(source.shape) * BYTES[source.dtype]) / 4) * 4;
+  if (source.buffer && copy.buffer && bytes > 0) encoder.copyBufferToBuffer(source.buffer, 0, copy.buffer, 0, bytes);
+  gpu.device.queue.submit([encoder.finish()]);
+  return copy;
+}
+
+/** The same memory under another shape, of at most its size; it lives as long as `source`. */
+export function reshapeTensor(source: DeviceTensor, shape: readonly number[]): DeviceTensor {
+  invariant(source instanceof BufferTensor, 'reshape a tensor', 'it is not on the GPU');
+  return bufferTensor(source.gpu, source.buffer, source.dtype, shape, () => undefined);
+}
+
 /** Overwrites `target` with other numbers of the same type and size. */
 export function writeTensor(target: DeviceTensor, source: Tensor): void {
   invariant(
@@ -103,33 +120,6 @@ export async function readMany(tensors: readonly DeviceTensor[]): Promise<Tensor
     invariant(found, 'read a tensor', 'it is neither on the host nor on this GPU');
     return found;
   });
-}
-
-/** What `scope` hands to its body. */
-export interface Scope {
-  /** Disposes `tensor` when the scope ends; returns it. */
-  add<T extends { dispose(): void }>(tensor: T): T;
-  /** Takes `tensor` out again, so that it outlives the scope; returns it. */
-  release<T extends { dispose(): void }>(tensor: T): T;
-}
-
-/** Runs `body` and disposes everything that was added to its scope, also when it throws. */
-export async function scope<T>(body: (s: Scope) => Promise<T>): Promise<T> {
-  const owned = new Set<{ dispose(): void }>();
-  try {
-    return await body({
-      add(tensor) {
-        owned.add(tensor);
-        return tensor;
-      },
-      release(tensor) {
-        owned.delete(tensor);
-        return tensor;
-      },
-    });
-  } finally {
-    for (const tensor of owned) tensor.dispose();
-  }
 }
 
 // ---
