@@ -58,6 +58,7 @@ const LIMITS = [
   'maxComputeWorkgroupsPerDimension',
 ] as const;
 
+/** A limit that we ask for and check against. */
 export type LimitName = (typeof LIMITS)[number];
 
 /** Features that ONNX Runtime uses where they exist. */
@@ -65,9 +66,8 @@ const FEATURES = ['shader-f16', 'subgroups', 'timestamp-query'] as const;
 
 /** The browser's adapter, or null where it has none. Never called in CPU mode: even asking can start a GPU process. */
 export async function findAdapter(): Promise<GPUAdapter | null> {
-  const { gpu } = globalThis.navigator as Partial<Navigator>;
-  if (!gpu) return null;
-  return await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  const gpu = (globalThis.navigator as Partial<Navigator> | undefined)?.gpu;
+  return (await gpu?.requestAdapter({ powerPreference: 'high-performance' })) ?? null;
 }
 
 /**

@@ -5,7 +5,6 @@ import {
   resolveSizes,
   storageBindings,
   uniformBytes,
-  writeUniforms,
   type BindingRecord,
   type TensorsOf,
   type ValuesOf,
@@ -13,6 +12,7 @@ import {
 import { lostError, type Gpu } from './gpu.ts';
 import type { DeviceTensor } from './memory.ts';
 import { paddedSize } from './pool.ts';
+import { RING_SLOTS, UniformRing } from './uniforms.ts';
 
 /** A kernel as data: WGSL text and what it binds. One constant per entry point; several may share a file. */
 export interface KernelSpec<B extends BindingRecord = BindingRecord> {
@@ -125,16 +125,11 @@ export function foldGrid(gpu: Gpu, count: number): Grid {
 
 // ---
 
-/** Uniforms of this many dispatches fit into the ring; a submission of more is cut. */
-const RING_SLOTS = 128;
-
 /** Bind groups that a device keeps: those of a loop's kernels, so that its turns make none. */
 const KEPT_GROUPS = 256;
 
-// The numbers of GPUShaderStage and GPUBufferUsage, which are globals only where there is WebGPU.
+// GPUShaderStage.COMPUTE, a global only where there is WebGPU.
 const COMPUTE = 0x4;
-const COPY_DST = 0x08;
-const UNIFORM = 0x40;
 
 /** What kernels keep per device. */
 interface KernelState {
@@ -251,36 +246,4 @@ function idOf(thing: object): number {
   const id = ids.get(thing) ?? ++lastId;
   ids.set(thing, id);
   return id;
-}
-
-/** A small uniform buffer that dispatches fill in turn, instead of one buffer each. */
-class UniformRing {
-  readonly buffer: GPUBuffer;
-  private readonly queue: GPUQueue;
-  private readonly slot: number;
-  private readonly bytes: ArrayBuffer;
-  private next = 0;
-
-  constructor(device: GPUDevice) {
-    this.queue = device.queue;
-    this.slot = Math.max(256, device.limits.minUniformBufferOffsetAlignment);
-    const size = this.slot * RING_SLOTS;
-    this.bytes = new ArrayBuffer(size);
-    this.buffer = device.createBuffer({ label: 'uniforms', size, usage: UNIFORM | COPY_DST });
-  }
-
-  /** Writes the uniforms of up to `RING_SLOTS` steps in one go; the queue keeps it behind what still reads the slots. */
-  write(steps: readonly Step[]): number[] {
-    if (this.next + steps.length > RING_SLOTS) this.next = 0;
-    const first = this.next * this.slot;
-    const view = new DataView(this.bytes);
-    const offsets = steps.map(({ kernel, sizes, values }, index) => {
-      const offset = first + index * this.slot;
-      writeUniforms(kernel.spec.bindings, sizes, values, view, offset);
-      return offset;
-    });
-    this.queue.writeBuffer(this.buffer, first, this.bytes, first, steps.length * this.slot);
-    this.next += steps.length;
-    return offsets;
-  }
 }

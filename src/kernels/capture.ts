@@ -15,6 +15,7 @@ const bindings = {
   out: { access: 'read_write', dtype: 'float32', shape: ['r', 'd'], asBits: true },
 } as const satisfies BindingRecord;
 
+/** `shaders/capture.wgsl`. */
 export const captureSpec: KernelSpec<typeof bindings> = { file: 'capture.wgsl', source, entry: 'main', bindings };
 
 /**

@@ -29,6 +29,7 @@ const bindings = {
   status: { access: 'read_write', dtype: 'float32', shape: [2] },
 } as const satisfies BindingRecord;
 
+/** The entry points of `shaders/cholesky.wgsl`. */
 export const choleskySpecs = {
   diagonal: spec('diagonal'),
   gather: spec('gather'),

@@ -15,6 +15,7 @@ const bindings = {
   out: { access: 'read_write', dtype: 'float32', shape: ['n'] },
 } as const satisfies BindingRecord;
 
+/** `shaders/cosine.wgsl`. */
 export const cosineSpec: KernelSpec<typeof bindings> = { file: 'cosine.wgsl', source, entry: 'main', bindings };
 
 /**

@@ -16,6 +16,7 @@ const bindings = {
   moment: { access: 'read_write', dtype: 'float32', shape: ['s', 's'] },
 } as const satisfies BindingRecord;
 
+/** `shaders/gram.wgsl`. */
 export const gramSpec: KernelSpec<typeof bindings> = { file: 'gram.wgsl', source, entry: 'main', bindings };
 
 /**

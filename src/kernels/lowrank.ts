@@ -24,6 +24,7 @@ const bindings = {
   out: { access: 'read_write', dtype: 'float32', shape: ['rows', 'cols'] },
 } as const satisfies BindingRecord;
 
+/** `shaders/lowrank.wgsl`. */
 export const lowrankSpec: KernelSpec<typeof bindings> = { file: 'lowrank.wgsl', source, entry: 'main', bindings };
 
 /**

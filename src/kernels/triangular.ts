@@ -25,10 +25,13 @@ const bindings = {
   right: { access: 'read_write', dtype: 'float32', shape: ['n', 'm'] },
 } as const satisfies BindingRecord;
 
+/** What both entry points of the shader bind. */
 export type TriangularBindings = typeof bindings;
 
+/** `solve` of `shaders/triangular.wgsl`. */
 export const solveSpec: KernelSpec<TriangularBindings> = { file: 'triangular.wgsl', source, entry: 'solve', bindings };
 
+/** `update` of `shaders/triangular.wgsl`. */
 export const updateSpec: KernelSpec<TriangularBindings> = {
   file: 'triangular.wgsl',
   source,

@@ -1,0 +1,41 @@
+import { afterAll, describe, test } from 'vitest';
+import { openGpu, type Gpu } from '../../src/device/gpu.ts';
+
+/**
+ * A real adapter for tests in Node: Dawn (npm `webgpu`) on whatever Vulkan driver the machine has, Mesa's lavapipe as
+ * a rule. `PALIMPSEST_GPU_ICD` names another driver's file, such as the SwiftShader that comes with Chromium.
+ *
+ * Dawn lets go of its instance when JavaScript does, and whatever still uses it then crashes: both are kept for good.
+ */
+export async function findTestAdapter(): Promise<GPUAdapter | null> {
+  const icd = process.env.PALIMPSEST_GPU_ICD;
+  if (icd) Object.assign(process.env, { VK_DRIVER_FILES: icd, VK_ICD_FILENAMES: icd });
+  const { create, globals } = await import('webgpu');
+  Object.assign(globalThis, globals);
+  const instance = create([]);
+  const adapter = await instance.requestAdapter();
+  kept.push(instance, adapter);
+  return adapter;
+}
+
+/** `describe` with the GPU; without an adapter a group of one test, skipped with the reason (failed under CI=true). */
+export async function gpuOrSkip(): Promise<(name: string, define: (gpu: Gpu) => void) => void> {
+  const adapter = await findTestAdapter();
+  if (!adapter) {
+    const reason = 'no WebGPU adapter for Node: install Mesa 24 or later (lavapipe), or set PALIMPSEST_GPU_ICD';
+    return (name) =>
+      describe(name, () =>
+        test('needs an adapter', ({ skip }) => {
+          if (process.env.CI === 'true') throw new Error(reason);
+          skip(reason);
+        }),
+      );
+  }
+  const gpu = await openGpu(adapter);
+  afterAll(() => gpu.dispose());
+  return (name, define) => describe(name, () => define(gpu));
+}
+
+// ---
+
+const kept: unknown[] = ((globalThis as { keptForDawn?: unknown[] }).keptForDawn ??= []);
