@@ -71,7 +71,8 @@ export async function findAdapter(): Promise<GPUAdapter | null> {
 }
 
 /**
- * Opens the device with everything that its adapter allows.
+ * Opens the device with everything that its adapter allows. An adapter gives one device only: after a loss, ask for
+ * another adapter.
  *
  * @throws EditorError `no-device` when the adapter gives none
  */

@@ -208,7 +208,10 @@ function pipelineError({ file, entry }: KernelSpec, message: string): EditorErro
   return new EditorError('shader', `build ${entry} of ${file}`, message.trim(), advice, { file, entry, message });
 }
 
-/** The bind group of these buffers: kept, because a loop binds the same ones in every turn. */
+/**
+ * The bind group of these buffers: kept when all are from the pool, because a loop gets the same ones in every turn.
+ * A group with a buffer of ONNX Runtime's would keep that alive after ONNX Runtime let go of it.
+ */
 function bind(kernel: Kernel, tensors: Readonly<Record<string, DeviceTensor>>): GPUBindGroup {
   const { spec, gpu, layout } = kernel;
   const { groups, ring } = stateOf(gpu);
@@ -222,12 +225,11 @@ function bind(kernel: Kernel, tensors: Readonly<Record<string, DeviceTensor>>): 
     const size = buffer.size <= gpu.limits.maxStorageBufferBindingSize ? buffer.size : bytes;
     return { binding: index + 1, resource: { buffer, size } };
   });
+  const uniforms = { binding: 0, resource: { buffer: ring.buffer, size: paddedSize(uniformBytes(spec.bindings)) } };
+  const create = () => gpu.device.createBindGroup({ label: nameOf(spec), layout, entries: [uniforms, ...bound] });
+  if (!bound.every(({ resource }) => gpu.pool.owns(resource.buffer))) return create();
   const key = [idOf(kernel), ...bound.map(({ resource }) => `${idOf(resource.buffer)}:${resource.size}`)].join(' ');
-  let group = groups.get(key);
-  if (!group) {
-    const uniforms = { binding: 0, resource: { buffer: ring.buffer, size: paddedSize(uniformBytes(spec.bindings)) } };
-    group = gpu.device.createBindGroup({ label: nameOf(spec), layout, entries: [uniforms, ...bound] });
-  }
+  const group = groups.get(key) ?? create();
   // Back to the end: the order of the map is the order of use, and what was used longest ago goes first.
   groups.delete(key);
   groups.set(key, group);

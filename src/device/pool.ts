@@ -17,6 +17,7 @@ export class BufferPool {
   keptBytes = 0;
 
   private readonly device: GPUDevice;
+  private readonly made = new WeakSet<GPUBuffer>();
   /** By size and usage; the key used last is at the end. */
   private readonly kept = new Map<string, GPUBuffer[]>();
 
@@ -31,7 +32,9 @@ export class BufferPool {
     const buffer = this.kept.get(keyOf(size, usage))?.pop();
     if (!buffer) {
       this.allocations += 1;
-      return this.device.createBuffer({ size, usage, label });
+      const made = this.device.createBuffer({ size, usage, label });
+      this.made.add(made);
+      return made;
     }
     this.keptBytes -= size;
     buffer.label = label;
@@ -48,6 +51,11 @@ export class BufferPool {
     this.kept.delete(key);
     this.kept.set(key, same);
     this.shrink(KEPT_BYTES);
+  }
+
+  /** Whether a buffer is one of ours, and will be used again, rather than ONNX Runtime's. */
+  owns(buffer: GPUBuffer): boolean {
+    return this.made.has(buffer);
   }
 
   /** Destroys all that waits: after a model was closed, say. */

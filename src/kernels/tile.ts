@@ -2,7 +2,7 @@
  * C ← C − A Bᵀ on parts of row-major float64 matrices: the inner loop of every host kernel that costs n³.
  *
  * Both operands are read along their rows. Sixteen sums stay in registers, so each loaded number is used four times;
- * that makes it about six times as fast as the plain triple loop. C may share its array with A and B as long as the
+ * that makes it three to four times as fast as the plain triple loop. C may share its array with A and B as long as the
  * parts don't overlap.
  *
  * @param rows, cols, inner C is rows × cols, A is rows × inner, B is cols × inner

@@ -131,6 +131,8 @@ describeGpu('the pool', (gpu) => {
   test('keeps buffers by size and usage, and lets go of all on request', () => {
     const pool = new BufferPool(gpu.device);
     const a = pool.take(17, STORAGE, 'a');
+    expect(pool.owns(a)).toBe(true);
+    expect(pool.owns(gpu.device.createBuffer({ size: 32, usage: STORAGE }))).toBe(false);
     pool.give(a);
     expect(pool).toMatchObject({ allocations: 1, usedBytes: 0, keptBytes: 32 });
     expect(pool.take(33, STORAGE, 'b')).not.toBe(a);
@@ -146,11 +148,14 @@ describeGpu('the pool', (gpu) => {
   test('keeps at most 256 MiB: the size unused for longest goes', () => {
     const pool = new BufferPool(gpu.device);
     const large = 100 * 2 ** 20;
-    const buffers = [1, 2, 3].map((i) => pool.take(large + 16 * i, STORAGE, 'large'));
-    for (const buffer of buffers) pool.give(buffer);
-    expect(pool.keptBytes).toBe(2 * large + 16 * 5);
-    expect(pool.take(large + 48, STORAGE, 'again')).toBe(buffers[2]);
-    expect(pool.take(large + 16, STORAGE, 'again')).not.toBe(buffers[0]);
+    const [a, b, c] = [16, 32, 48].map((more) => pool.take(large + more, STORAGE, 'large'));
+    pool.give(a);
+    pool.give(b);
+    pool.give(pool.take(large + 16, STORAGE, 'used again'));
+    pool.give(c);
+    expect(pool.keptBytes).toBe(2 * large + 16 + 48);
+    expect(pool.take(large + 16, STORAGE, 'kept')).toBe(a);
+    expect(pool.take(large + 32, STORAGE, 'gone')).not.toBe(b);
     pool.trim();
   });
 });
