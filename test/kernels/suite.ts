@@ -145,6 +145,35 @@ export function describeKernels(kernels: Kernels, oracle: Oracle): void {
     });
   });
 
+  test('any sizes and numbers: products are those of the oracle', async () => {
+    const size = fc.integer({ min: 0, max: 150 });
+    const dose = fc.double({ min: -2, max: 2, noNaN: true }).map(Math.fround);
+    const orientation = fc.constantFrom<Orientation>('out,in', 'in,out');
+    await fc.assert(
+      fc.asyncProperty(size, size, size, dose, dose, orientation, (n, d, r, alpha, beta, turn) =>
+        scope(async (s) => {
+          const [keys, moment, right] = [numbers([n, d]), numbers([d, d]), numbers([d, r], 'mixed', 2)];
+          const written = s.add(place(f32(moment.data.slice(), moment.shape)));
+          await kernels.gram(written, s.add(place(keys)), alpha, beta);
+          const gram = await oracle.gram(moment, keys, alpha, beta);
+          const most = [Math.abs(alpha), Math.abs(beta)] as const;
+          const gramSize = await oracle.gram(magnitudes(moment), magnitudes(keys), ...most);
+          expectWithin(await written.read(), gram, (at) => (n + 8) * ROUNDING.float32 * Number(gramSize.data[at]));
+
+          const product = s.add(await kernels.lowrank(null, s.add(place(keys)), s.add(place(right)), alpha, turn));
+          const expected = await oracle.lowrank(null, keys, right, alpha, turn);
+          const lowrankSize = await oracle.lowrank(null, magnitudes(keys), magnitudes(right), most[0], turn);
+          expectWithin(
+            await product.read(),
+            expected,
+            (at) => (d + 8) * ROUNDING.float32 * Number(lowrankSize.data[at]),
+          );
+        }),
+      ),
+      { numRuns: 20, seed: 11 },
+    );
+  });
+
   test('any sizes: factor and solve come back to where they started', async () => {
     const size = fc.integer({ min: 1, max: 200 });
     await fc.assert(
