@@ -90,10 +90,14 @@ export function zeros<D extends DType>(dtype: D, shape: readonly number[]): Tens
 }
 
 /** The same numbers in the other float type; the tensor itself when it already has it. */
-export function toFloat<D extends 'float32' | 'float64'>(tensor: FloatTensor, dtype: D): Tensor<D> {
-  if (tensor.dtype === dtype) return tensor as Tensor<D>;
-  const data = dtype === 'float64' ? Float64Array.from(tensor.data) : Float32Array.from(tensor.data);
-  return makeTensor(dtype, data as ArrayOf[D], tensor.shape);
+export function toFloat<D extends FloatTensor['dtype']>(
+  tensor: FloatTensor,
+  dtype: D,
+): Extract<FloatTensor, { readonly dtype: D }> {
+  type Out = Extract<FloatTensor, { readonly dtype: D }>;
+  if (tensor.dtype === dtype) return tensor as Out;
+  const { data, shape } = tensor;
+  return (dtype === 'float64' ? f64(Float64Array.from(data), shape) : f32(Float32Array.from(data), shape)) as Out;
 }
 
 /**

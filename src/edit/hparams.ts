@@ -1,0 +1,361 @@
+import { EditorError } from '../base/errors.ts';
+
+/** Methods this file knows the settings of. */
+export type MethodName = 'dem' | 'dem+';
+
+/** Settings under a name; the first of each method is its default. */
+export type PresetName = 'recommended' | 'literal' | 'default' | 'mlp-only' | 'article-layers';
+
+/**
+ * Everything that decides an edit besides model, text and request. Sizes are in the model's own units (the residual norm,
+ * the key width, the depth), so that one preset serves every model.   [dem-readings.md 8, 8a]
+ */
+export interface Hparams {
+  /** How layers are picked from the candidates. `fixed` writes all candidates; `random` is the control. */
+  readonly layerRule: 'zero' | 'largest' | 'negative' | 'random' | 'fixed';
+  /** Which pair of vectors the cosine compares. */
+  readonly cosine: 'module' | 'prenorm' | 'residual' | 'block';
+  /** One set for both modules, from the sum of both absolute cosines. */
+  readonly sharedLayers: boolean;
+  readonly editMlp: boolean;
+  readonly editAttn: boolean;
+  /** Layers to write, whatever the rule says; null leaves it to the rule. */
+  readonly mlpLayers: readonly number[] | null;
+  readonly attnLayers: readonly number[] | null;
+  /** How many layers: a count from 1 up, or below 1 a share of the candidates. */
+  readonly mlpCount: number;
+  readonly attnCount: number;
+  /** Candidates as shares of the depth, [from, to); the last layer never is one. */
+  readonly mlpFrom: number;
+  readonly mlpTo: number;
+  readonly attnFrom: number;
+  readonly attnTo: number;
+  /** Share of an attention key's width that memory and new keys may fill; above it the site is left out. */
+  readonly keyBudget: number;
+
+  /** Which tokens are edited: the subject's last, the query's last, or every token that emits one of the target. */
+  readonly lookup: 'subject-last' | 'query-last' | 'every';
+  /** One delta per selected site, or one per module at its deepest selected layer. */
+  readonly deltas: 'site' | 'module';
+  /** How a module's residual is shared out over its layers; `none` writes it whole. */
+  readonly spread: 'none' | 'sqrt' | 'linear' | 'equal';
+  /** The row's other tokens as memory in the solve. */
+  readonly context: boolean;
+  /** The keys of earlier edits as memory in the solve. */
+  readonly remember: boolean;
+  /** Keys and residuals measured anew before each write. */
+  readonly recompute: boolean;
+
+  readonly steps: number;
+  /** First Adam step as a share of the residual norm: learning rate = stepSize · |h| / √d_model. */
+  readonly stepSize: number;
+  /** An absolute learning rate instead; null leaves it to `stepSize`. */
+  readonly learningRate: number | null;
+  /** The optimization ends once `stopOn` falls below this. */
+  readonly stop: number;
+  readonly stopOn: 'nll' | 'loss';
+  /** PMET's rule: a tenth of the NLL's weight while every target token is the likeliest. */
+  readonly adaptive: boolean;
+  readonly clampFactor: number;
+  readonly nllFactor: number;
+  readonly klFactor: number;
+  readonly weightDecay: number;
+  /** What the KL row reads, with one `{}` for the subject. */
+  readonly klPrompt: string;
+
+  /** λ as a share of the key width p. */
+  readonly covarianceShare: number;
+  /** λ as it is; null leaves it to `covarianceShare`. */
+  readonly covarianceWeight: number | null;
+  /** Tokens of text for C₀, in multiples of the widest key. */
+  readonly covarianceTokens: number;
+  /** Added to C₀ before it is factored, as a share of its mean diagonal. */
+  readonly ridge: number;
+
+  /** Sampled context templates besides the clean one. */
+  readonly prefixes: number;
+  /** Tokens of a sampled prefix. */
+  readonly prefixTokens: number;
+  readonly seed: number;
+}
+
+/** How one setting is checked, printed and translated. */
+export interface Setting {
+  /** Lowest and highest value of a number. */
+  readonly range?: readonly [number, number];
+  readonly integer?: boolean;
+  readonly choices?: readonly string[];
+  /** The same setting in the published hyperparameter files. */
+  readonly published?: string;
+  /** What it means, in one line. */
+  readonly means: string;
+}
+
+/** Every setting, in the order a form or a recipe shows them. */
+export const SETTINGS: { readonly [K in keyof Hparams]: Setting } = {
+  layerRule: { choices: ['zero', 'largest', 'negative', 'random', 'fixed'], means: 'which cosines are chosen' },
+  cosine: { choices: ['module', 'prenorm', 'residual', 'block'], means: 'which vectors the cosine compares' },
+  sharedLayers: { means: 'one set of layers for both modules' },
+  editMlp: { means: 'write MLP down-projections' },
+  editAttn: { means: 'write attention output projections' },
+  mlpLayers: { published: 'layers', means: 'MLP layers to write, instead of the rule' },
+  attnLayers: { published: 'layers', means: 'attention layers to write, instead of the rule' },
+  mlpCount: { range: [0.05, 200], means: 'MLP layers: a count, or below 1 a share of the candidates' },
+  attnCount: { range: [0.05, 200], means: 'attention layers: a count, or below 1 a share of the candidates' },
+  mlpFrom: { range: [0, 1], means: 'first MLP candidate, as a share of the depth' },
+  mlpTo: { range: [0, 1], means: 'end of the MLP candidates, as a share of the depth' },
+  attnFrom: { range: [0, 1], means: 'first attention candidate, as a share of the depth' },
+  attnTo: { range: [0, 1], means: 'end of the attention candidates, as a share of the depth' },
+  keyBudget: { range: [0.01, 1], means: 'share of an attention key’s width that keys may fill' },
+  lookup: {
+    choices: ['subject-last', 'query-last', 'every'],
+    published: 'fact_token',
+    means: 'which tokens are edited',
+  },
+  deltas: { choices: ['site', 'module'], means: 'one delta per site, or per module at its deepest layer' },
+  spread: { choices: ['none', 'sqrt', 'linear', 'equal'], means: 'how a residual is shared out over layers' },
+  context: { means: 'the row’s other tokens as memory' },
+  remember: { means: 'keys of earlier edits as memory' },
+  recompute: { means: 'keys measured anew before each write' },
+  steps: { range: [1, 1000], integer: true, published: 'v_num_grad_steps', means: 'evaluations of the loss at most' },
+  stepSize: { range: [1e-6, 1], means: 'first step as a share of the residual norm' },
+  learningRate: { range: [1e-9, 1e3], published: 'v_lr', means: 'absolute learning rate' },
+  stop: { range: [0, 100], means: 'the optimization ends below this' },
+  stopOn: { choices: ['nll', 'loss'], means: 'what is compared with stop' },
+  adaptive: { means: 'a tenth of the NLL’s weight once every target token is likeliest' },
+  clampFactor: { range: [1e-3, 1e3], published: 'clamp_norm_factor', means: 'longest delta, in norms of its place' },
+  nllFactor: { range: [0, 1e3], published: 'nll_loss_factor', means: 'weight of the NLL' },
+  klFactor: { range: [0, 1e3], published: 'kl_factor', means: 'weight of the KL' },
+  weightDecay: { range: [0, 1e3], published: 'v_weight_decay', means: 'weight of the delta’s norm' },
+  klPrompt: { means: 'what the KL row reads' },
+  covarianceShare: { range: [0, 1e6], means: 'λ as a share of the key width' },
+  covarianceWeight: { range: [0, 1e9], published: 'mom2_update_weight', means: 'λ itself' },
+  covarianceTokens: { range: [1, 1e4], means: 'tokens for C₀, in widths of the widest key' },
+  ridge: { range: [0, 10], means: 'ridge on C₀, in mean diagonals' },
+  prefixes: { range: [0, 20], integer: true, means: 'sampled context templates' },
+  prefixTokens: { range: [2, 64], integer: true, means: 'tokens of a sampled prefix' },
+  seed: { range: [0, 4294967295], integer: true, means: 'seed of every draw' },
+};
+
+const PLUS: Hparams = {
+  layerRule: 'zero',
+  cosine: 'module',
+  sharedLayers: false,
+  editMlp: true,
+  editAttn: true,
+  mlpLayers: null,
+  attnLayers: null,
+  mlpCount: 0.7,
+  attnCount: 3,
+  mlpFrom: 0,
+  mlpTo: 1,
+  attnFrom: 0.25,
+  attnTo: 1,
+  keyBudget: 0.5,
+  lookup: 'every',
+  deltas: 'site',
+  spread: 'none',
+  context: true,
+  remember: true,
+  recompute: true,
+  steps: 25,
+  stepSize: 0.03,
+  learningRate: null,
+  stop: 0.02,
+  stopOn: 'nll',
+  adaptive: false,
+  clampFactor: 1,
+  nllFactor: 1,
+  klFactor: 0.0625,
+  weightDecay: 0,
+  klPrompt: '{} is a',
+  covarianceShare: 0.03,
+  covarianceWeight: null,
+  covarianceTokens: 16,
+  ridge: 0,
+  prefixes: 2,
+  prefixTokens: 10,
+  seed: 0,
+};
+
+const DEM: Hparams = {
+  ...PLUS,
+  mlpCount: 3,
+  mlpTo: 0.6,
+  attnFrom: 0,
+  attnTo: 0.6,
+  keyBudget: 1,
+  lookup: 'query-last',
+  steps: 40,
+  stepSize: 0.06,
+  stop: 0.05,
+  stopOn: 'loss',
+};
+
+/** The named settings of each method, default first.   [dem-readings.md 8, 8a] */
+export const PRESETS: { readonly [M in MethodName]: Readonly<Partial<Record<PresetName, Hparams>>> } = {
+  dem: {
+    recommended: DEM,
+    literal: {
+      ...DEM,
+      mlpTo: 1,
+      attnTo: 1,
+      lookup: 'subject-last',
+      deltas: 'module',
+      spread: 'sqrt',
+      context: false,
+      steps: 25,
+      stepSize: 0.02,
+    },
+  },
+  'dem+': {
+    default: PLUS,
+    'mlp-only': { ...PLUS, editAttn: false, stop: 0.005 },
+    'article-layers': { ...PLUS, mlpCount: 3, attnFrom: 0, keyBudget: 1, stepSize: 0.02, stop: 0.05 },
+  },
+};
+
+/**
+ * A preset with changes, under our names or the published ones, checked whole.
+ *
+ * @param changes from a form or a file; `preset` names the preset to start from
+ * @param depth   n_layers, to check layer numbers; the published `v_loss_layer` must be its last
+ * @returns       the settings, and the published names that have no meaning here
+ * @throws EditorError `invalid-hyperparameter` naming every fault at once
+ */
+export function readHparams(
+  method: MethodName,
+  changes: Readonly<Record<string, unknown>>,
+  depth: number,
+): { hparams: Hparams; preset: PresetName; unused: string[] } {
+  const { preset: asked, ...rest } = changes;
+  const presets = PRESETS[method];
+  const names = Object.keys(presets) as PresetName[];
+  const preset = names.find((name) => name === (asked ?? names[0]));
+  const start = preset && presets[preset];
+  if (!preset || !start)
+    throw invalid([`preset ${JSON.stringify(asked)} is unknown: ${method} has ${names.join(', ')}`]);
+  const faults: string[] = [];
+  const unused: string[] = [];
+  const values: Record<string, unknown> = { ...start };
+  for (const [name, value] of Object.entries(rest)) {
+    if (name in SETTINGS) values[name] = value;
+    else if (!assignPublished(values, name, value, depth, faults)) {
+      if (WITHOUT_MEANING.has(name)) unused.push(name);
+      else faults.push(`${name} is unknown`);
+    }
+  }
+  for (const key of Object.keys(SETTINGS) as (keyof Hparams)[]) faults.push(...check(key, values[key], depth));
+  if (faults.length === 0) faults.push(...contradictions(values as unknown as Hparams));
+  if (faults.length > 0) throw invalid(faults);
+  return { hparams: values as unknown as Hparams, preset, unused };
+}
+
+// ---
+
+/** Names of the published files that say where the weights are: our architectures know. */
+const WITHOUT_MEANING = new Set([
+  'alg_name',
+  'attn_module_tmp',
+  'context_template_length_params',
+  'device',
+  'layer_module_tmp',
+  'layer_selection',
+  'lm_head_module',
+  'ln_f_module',
+  'mlp_module_tmp',
+  'model_name',
+  'model_parallel',
+  'mom2_adjustment',
+  'mom2_dataset',
+  'mom2_dtype',
+  'mom2_n_samples',
+  'rewrite_module_tmp',
+  'stats_dir',
+]);
+
+/** Translates one published name; returns false when it isn't one that decides an edit. */
+function assignPublished(
+  values: Record<string, unknown>,
+  name: string,
+  value: unknown,
+  depth: number,
+  faults: string[],
+): boolean {
+  if (name === 'layers') {
+    values['mlpLayers'] = value;
+    values['attnLayers'] = value;
+    return true;
+  }
+  if (name === 'fact_token') {
+    const tokens: Record<string, string> = { subject_last: 'subject-last', last: 'query-last' };
+    values['lookup'] = tokens[String(value)] ?? value;
+    return true;
+  }
+  if (name === 'rewrite_module_tmps') {
+    const modules = Array.isArray(value) ? value.map(String) : [];
+    values['editAttn'] = modules.some((module) => /attn|attention/.test(module));
+    values['editMlp'] = modules.some((module) => /mlp/.test(module));
+    return true;
+  }
+  if (name === 'v_loss_layer') {
+    if (value !== depth - 1)
+      faults.push(`v_loss_layer is ${String(value)}, the loss is read at the last layer (${depth - 1})`);
+    return true;
+  }
+  const ours = Object.entries(SETTINGS).find(([, setting]) => setting.published === name);
+  if (!ours) return false;
+  values[ours[0]] = value;
+  return true;
+}
+
+function check(key: keyof Hparams, value: unknown, depth: number): string[] {
+  const setting: Setting = SETTINGS[key];
+  const fallback = PLUS[key];
+  const said = JSON.stringify(value);
+  if (key === 'mlpLayers' || key === 'attnLayers') {
+    if (value === null) return [];
+    const layers = Array.isArray(value) ? value : [];
+    const fine = layers.length > 0 && layers.every((l) => Number.isInteger(l) && l >= 0 && l < depth);
+    const unique = new Set(layers).size === layers.length;
+    return fine && unique ? [] : [`${key} is ${said}, it takes different layers from 0 to ${depth - 1}`];
+  }
+  if (setting.choices) {
+    return setting.choices.includes(String(value))
+      ? []
+      : [`${key} is ${said}, it is one of ${setting.choices.join(', ')}`];
+  }
+  if (setting.range) {
+    if (value === null && fallback === null) return [];
+    const [low, high] = setting.range;
+    const fine = typeof value === 'number' && value >= low && value <= high;
+    const whole = !setting.integer || Number.isInteger(value);
+    return fine && whole
+      ? []
+      : [`${key} is ${said}, it takes ${setting.integer ? 'whole ' : ''}numbers from ${low} to ${high}`];
+  }
+  return typeof value === typeof fallback ? [] : [`${key} is ${said}, it takes a ${typeof fallback}`];
+}
+
+/** Settings that are fine alone and not together. */
+function contradictions(h: Hparams): string[] {
+  const faults: string[] = [];
+  if (!h.editMlp && !h.editAttn) faults.push('editMlp and editAttn are both off, so nothing would be written');
+  if (h.lookup === 'every' && h.deltas === 'module') faults.push('lookup every needs deltas site');
+  if (h.lookup === 'every' && h.spread !== 'none') faults.push('lookup every needs spread none');
+  if (h.deltas === 'site' && h.spread !== 'none') faults.push('deltas site are written whole: spread must be none');
+  if (h.klPrompt.split('{}').length !== 2) faults.push(`klPrompt is ${JSON.stringify(h.klPrompt)}, it needs one {}`);
+  if (h.mlpFrom >= h.mlpTo) faults.push(`mlpFrom ${h.mlpFrom} is not below mlpTo ${h.mlpTo}`);
+  if (h.attnFrom >= h.attnTo) faults.push(`attnFrom ${h.attnFrom} is not below attnTo ${h.attnTo}`);
+  return faults;
+}
+
+function invalid(faults: readonly string[]): EditorError {
+  return new EditorError(
+    'invalid-hyperparameter',
+    'use these settings',
+    faults.join('; '),
+    'change the values named, or start from a preset',
+    { faults: faults.join('; ') },
+  );
+}

@@ -1,0 +1,75 @@
+import type { Watch } from '../base/tasks.ts';
+import { EditorError } from '../base/errors.ts';
+import { generate, type Sampling } from '../model/generate.ts';
+import type { Model } from '../model/model.ts';
+import type { Hparams } from './hparams.ts';
+import { promptIds, type TemplateGroups } from './rows.ts';
+
+/** Words that prefixes begin with, one each, as MEMIT and PMET have them.   [methods.md 2.4] */
+const SEED_WORDS = ['The', 'Therefore', 'Because', 'I', 'You'];
+
+/**
+ * Context templates: the bare prompt, and prefixes sampled from the unedited model by top-k (k = 5) from a seed word each,
+ * `prefixTokens` tokens in all. Sampled once with a seed and kept as strings in the edit.   [methods.md 2.4]
+ */
+export async function sampleTemplates(
+  model: Model,
+  { prefixes, prefixTokens, seed }: Pick<Hparams, 'prefixes' | 'prefixTokens' | 'seed'>,
+  watch: Watch = {},
+): Promise<TemplateGroups> {
+  const sampled: string[] = [];
+  for (let i = 0; i < prefixes; i++) {
+    watch.progress?.({ stage: 'templates', done: i, total: prefixes, unit: 'steps' });
+    const sampling: Sampling = { temperature: 1, topK: 5, topP: 1, seed: seed + i };
+    sampled.push(`${await samplePrefix(model, SEED_WORDS[i % SEED_WORDS.length], prefixTokens, sampling, watch)}. {}`);
+  }
+  return sampled.length > 0 ? [['{}'], sampled] : [['{}']];
+}
+
+/**
+ * Templates from a file: a list of strings with one `{}` each, or groups of them.
+ *
+ * @throws EditorError `invalid-input`
+ */
+export function readTemplates(input: unknown): TemplateGroups {
+  const list = Array.isArray(input) ? input : [];
+  const groups: unknown[][] = list.every((entry) => typeof entry === 'string')
+    ? list.map((entry) => [entry])
+    : list.map((entry) => (Array.isArray(entry) ? entry : [entry]));
+  const flat = groups.flat();
+  const bad = flat.filter((entry) => typeof entry !== 'string' || entry.split('{}').length !== 2);
+  if (flat.length > 0 && bad.length === 0) return groups as string[][];
+  throw new EditorError(
+    'invalid-input',
+    'read the templates',
+    flat.length === 0 ? 'there are none' : `${JSON.stringify(bad[0])} has not exactly one {}`,
+    'give a JSON list of strings with one {} each, or a list of such lists',
+  );
+}
+
+// ---
+
+async function samplePrefix(
+  model: Model,
+  word: string,
+  tokens: number,
+  sampling: Sampling,
+  watch: Watch,
+): Promise<string> {
+  const start = promptIds(model, word);
+  const plain = model.tokenizer.encode(word, { specialTokens: false }).ids;
+  const ids = [...plain];
+  const options = { maxTokens: Math.max(0, tokens - plain.length), sampling, watch };
+  for await (const { id } of generate(model, start, options)) ids.push(id);
+  return clean(model.tokenizer.decode(ids, { skipSpecial: true }));
+}
+
+/** One line of plain text without braces: they would be taken for the place of the prompt. */
+function clean(text: string): string {
+  return text
+    .normalize('NFKD')
+    .replace(/[{}\p{Cc}]/gu, ' ')
+    .split(/\s+/)
+    .join(' ')
+    .trim();
+}

@@ -1,0 +1,236 @@
+import { cut, type Part } from '../graph/cut.ts';
+import { Graph, type Edge, type FloatDType } from '../graph/graph.ts';
+import * as layer from '../graph/layers.ts';
+import * as op from '../graph/ops.ts';
+import { extract, type Subgraph } from '../graph/subgraph.ts';
+import { differentiate } from '../graph/vjp.ts';
+import {
+  isBlockParameter,
+  parameterSpec,
+  type BlockParameter,
+  type ModelDescription,
+  type ParameterName,
+} from './description.ts';
+
+/**
+ * The graphs of one block. Sizes: B rows of T tokens, N = B·T, P kept keys, S = P + T; d model width, e = heads·d_head,
+ * K key heads; rA, rM ranks of the two patches, n edited tokens.
+ *
+ * `forward` reads `x` [N, d], `head_shape`, `mask` [B, 1, T, S], `past_k`, `past_v` [B, K, P, d_head], `past_length`, with
+ * rotary embeddings `cos`, `sin` [B, 1, T, r]; the patches `attn.left` [d, rA], `attn.right` [rA, e], `mlp.left`,
+ * `mlp.right`; and the deltas `sel` [N, n], `delta.attn`, `delta.mlp` [n, d], added where `sel` has a one.
+ * It yields every hook of the block, `present_k`, `present_v` [B, K, S, d_head] and the residuals its gradients read.
+ *
+ * `vjp` reads `dy` [N, d] and yields `dx` [N, d], `d_attn`, `d_mlp` [n, d]: the gradients of the deltas, summed over the
+ * tokens that share one. `edge` yields only the latter two: nothing below the lowest edited layer asks for dx. `mlp_edge`
+ * is for a block whose attention isn't edited either.
+ */
+export function emitBlock(description: ModelDescription, float: FloatDType): Subgraph[] {
+  const graph = new Graph(float);
+  const { d_model } = description;
+  const weight = weightsOf(graph, description, isBlockParameter);
+  const x = graph.input('x', ['N', d_model]);
+  const inputs = attentionInputs(graph, description);
+  const sel = graph.input('sel', ['N', 'n']);
+  const deltaAttn = graph.input('delta.attn', ['n', d_model]);
+  const deltaMlp = graph.input('delta.mlp', ['n', d_model]);
+
+  const attnIn = norm(description, x, weight, 'ln1');
+  const heads = attend(description, attnIn, inputs, weight);
+  const attnValue = patched(graph, 'attn', heads.z, project(description, heads.z, weight, 'attn.W_O', 'attn.b_O'));
+  const attnOut = layer.addRows(attnValue, sel, deltaAttn);
+  const mid = op.add(x, attnOut);
+  const mlpIn = norm(description, description.parallel ? x : mid, weight, 'ln2');
+  const post = activate(description, mlpIn, weight);
+  const mlpValue = patched(graph, 'mlp', post, project(description, post, weight, 'mlp.W_out', 'mlp.b_out'));
+  const mlpOut = layer.addRows(mlpValue, sel, deltaMlp);
+  const y = op.add(mid, mlpOut);
+
+  const dy = graph.input('dy', ['N', d_model]);
+  const [dx, dAttn, dMlp] = differentiate(graph, [[y, dy]], [x, deltaAttn, deltaMlp]);
+  const forward: Part = {
+    name: 'forward',
+    outputs: {
+      hook_attn_in: attnIn,
+      'attn.hook_z_flat': heads.z,
+      hook_attn_out: attnOut,
+      hook_resid_mid: mid,
+      hook_mlp_in: mlpIn,
+      'mlp.hook_post': post,
+      hook_mlp_out: mlpOut,
+      hook_resid_post: y,
+      present_k: heads.k,
+      present_v: heads.v,
+    },
+  };
+  return cut(graph, forward, [
+    { name: 'vjp', outputs: { dx, d_attn: dAttn, d_mlp: dMlp } },
+    { name: 'edge', outputs: { d_attn: dAttn, d_mlp: dMlp } },
+    { name: 'mlp_edge', outputs: { d_mlp: dMlp } },
+  ]);
+}
+
+/**
+ * The graphs at both ends of the model, in one program because a tied head is the embedding table.
+ *
+ * - `embed`: `ids`, `positions` int32 [N] → `hook_embed` [N, d].
+ * - `logits`: `x` [N, d], `rows` int32 [R] → `ln_final.hook_normalized` [R, d], `logits` [R, V] at those rows.
+ * - `loss`: `x`, `pick` [R, N] with a one per row, `labels` int32 [R, 1], weights `w_nll`, `w_kl` [R, 1], `ref` [R, V]
+ *   → `nll` [R, 1] = −log q(label), `kl` [R, 1] = Σ q (log q − ref), `log_q` [R, V], `best` int64 [R], and `dx` [N, d], the
+ *   gradient of Σ w_nll·nll + w_kl·kl.   [methods.md 3.1: KL(edited ‖ original)]
+ */
+export function emitEnds(description: ModelDescription, float: FloatDType): Subgraph[] {
+  return [emitEmbed(description, float), emitLogits(description, float), emitLoss(description, float)];
+}
+
+// --- The block, part by part
+
+type Weights = ReadonlyMap<ParameterName, Edge>;
+
+function weightsOf(graph: Graph, description: ModelDescription, wanted: (name: ParameterName) => boolean): Weights {
+  const names = (Object.keys(description.parameters) as ParameterName[]).filter(wanted);
+  return new Map(names.map((name) => [name, graph.weight(name, parameterSpec(description, name).shape)]));
+}
+
+interface AttentionInputs {
+  readonly headShape: Edge;
+  readonly mask: Edge;
+  readonly pastK: Edge;
+  readonly pastV: Edge;
+  readonly cos: Edge | null;
+  readonly sin: Edge | null;
+}
+
+function attentionInputs(graph: Graph, { d_head, n_kv_heads, rotary }: ModelDescription): AttentionInputs {
+  graph.shapeInput('past_length', ['P']);
+  const kept = ['B', n_kv_heads, 'P', d_head];
+  const angles = rotary && ['B', 1, 'T', rotary.dim];
+  return {
+    headShape: graph.shapeInput('head_shape', ['B', 'T', -1, d_head]),
+    mask: graph.input('mask', ['B', 1, 'T', 'S']),
+    pastK: graph.input('past_k', kept),
+    pastV: graph.input('past_v', kept),
+    cos: angles && graph.input('cos', angles),
+    sin: angles && graph.input('sin', angles),
+  };
+}
+
+function attend(description: ModelDescription, x: Edge, inputs: AttentionInputs, weight: Weights) {
+  const { d_head, attentionScale, rotary } = description;
+  const { headShape, mask, pastK, pastV, cos, sin } = inputs;
+  const [q, k, v] = queriesKeysValues(description, x, weight).map((part) => layer.splitHeads(part, headShape, d_head));
+  const turn = (part: Edge) => (rotary && cos && sin ? layer.rotary(part, cos, sin, rotary.style) : part);
+  const allK = op.concat([pastK, turn(k)], 2, 'S');
+  const allV = op.concat([pastV, v], 2, 'S');
+  const z = layer.mergeHeads(layer.attention(turn(q), allK, allV, { mask, scale: attentionScale }));
+  return { z, k: allK, v: allV };
+}
+
+function queriesKeysValues(description: ModelDescription, x: Edge, weight: Weights): readonly Edge[] {
+  if (weight.has('attn.W_QKV')) {
+    const { d_model } = description;
+    const all = project(description, x, weight, 'attn.W_QKV', 'attn.b_QKV');
+    return op.split(all, [d_model, d_model, d_model], 1);
+  }
+  return [
+    project(description, x, weight, 'attn.W_Q', 'attn.b_Q'),
+    project(description, x, weight, 'attn.W_K', 'attn.b_K'),
+    project(description, x, weight, 'attn.W_V', 'attn.b_V'),
+  ];
+}
+
+function activate(description: ModelDescription, x: Edge, weight: Weights): Edge {
+  const act = { gelu: layer.geluErf, gelu_tanh: layer.geluTanh, silu: layer.silu }[description.activation];
+  const inner = project(description, x, weight, 'mlp.W_in', 'mlp.b_in');
+  if (!description.gated) return act(inner);
+  return op.mul(act(project(description, x, weight, 'mlp.W_gate', 'mlp.b_gate')), inner);
+}
+
+function project(
+  description: ModelDescription,
+  x: Edge,
+  weight: Weights,
+  matrix: BlockParameter,
+  bias: BlockParameter,
+): Edge {
+  const { orientation } = parameterSpec(description, matrix);
+  return layer.linear(x, { weight: required(weight, matrix), layout: orientation ?? 'out,in' }, weight.get(bias));
+}
+
+/** y = W k + left (right k): a patch beside the weight, of rank 0 when there is none. */
+function patched(graph: Graph, kind: 'attn' | 'mlp', key: Edge, value: Edge): Edge {
+  const rank = kind === 'attn' ? 'rA' : 'rM';
+  const left = graph.input(`${kind}.left`, [value.shape[1], rank]);
+  const right = graph.input(`${kind}.right`, [rank, key.shape[1]]);
+  return layer.addLowRank(value, key, left, right);
+}
+
+function norm(description: ModelDescription, x: Edge, weight: Weights, name: 'ln1' | 'ln2' | 'ln_final'): Edge {
+  const scale = required(weight, `${name}.w`);
+  const shift = weight.get(`${name}.b`);
+  return description.norm === 'layernorm' && shift
+    ? layer.layerNorm(x, scale, shift, description.eps)
+    : layer.rmsNorm(x, scale, description.eps);
+}
+
+function required(weight: Weights, name: ParameterName): Edge {
+  const edge = weight.get(name);
+  if (!edge) throw new TypeError(`the description declares no ${name}`);
+  return edge;
+}
+
+// --- Both ends
+
+function emitEmbed(description: ModelDescription, float: FloatDType): Subgraph {
+  const graph = new Graph(float);
+  const weight = weightsOf(graph, description, (name) => name === 'embed.W_E' || name === 'pos_embed.W_pos');
+  const ids = graph.input('ids', ['N'], 'int32');
+  const tokens = op.gather(required(weight, 'embed.W_E'), ids);
+  const positions = weight.get('pos_embed.W_pos');
+  const x = positions ? op.add(tokens, op.gather(positions, graph.input('positions', ['N'], 'int32'))) : tokens;
+  return extract(graph, 'embed', { hook_embed: x });
+}
+
+function emitLogits(description: ModelDescription, float: FloatDType): Subgraph {
+  const graph = new Graph(float);
+  const x = graph.input('x', ['N', description.d_model]);
+  const rows = op.gather(x, graph.input('rows', ['R'], 'int32'));
+  const { normalized, logits } = unembed(graph, description, rows);
+  return extract(graph, 'logits', { 'ln_final.hook_normalized': normalized, logits });
+}
+
+function emitLoss(description: ModelDescription, float: FloatDType): Subgraph {
+  const graph = new Graph(float);
+  const { d_model, d_vocab } = description;
+  const x = graph.input('x', ['N', d_model]);
+  const rows = op.gemm(graph.input('pick', ['R', 'N']), x);
+  const { logits } = unembed(graph, description, rows);
+  const logQ = layer.logSoftmax(logits);
+  const label = graph.input('labels', ['R', 1], 'int32');
+  const places = graph.constant(
+    Array.from({ length: d_vocab }, (_, i) => i),
+    [1, d_vocab],
+    'int32',
+  );
+  const isLabel = op.cast(op.equal(places, label), float);
+  const nll = op.neg(op.reduceSum(op.mul(isLabel, logQ), [1]));
+  const ref = graph.input('ref', ['R', d_vocab]);
+  const kl = op.reduceSum(op.mul(op.exp(logQ), op.sub(logQ, ref)), [1]);
+  const seeds = [
+    [nll, graph.input('w_nll', ['R', 1])],
+    [kl, graph.input('w_kl', ['R', 1])],
+  ] as const;
+  const [dx] = differentiate(graph, seeds, [x]);
+  return extract(graph, 'loss', { nll, kl, log_q: logQ, best: op.argMax(logits, 1), dx });
+}
+
+function unembed(graph: Graph, description: ModelDescription, x: Edge): { normalized: Edge; logits: Edge } {
+  const names = new Set<ParameterName>(['ln_final.w', 'ln_final.b', 'unembed.W_U', 'unembed.b_U']);
+  if (description.tied) names.add('embed.W_E');
+  const weight = weightsOf(graph, description, (name) => names.has(name));
+  const normalized = norm(description, x, weight, 'ln_final');
+  const table = description.tied ? 'embed.W_E' : 'unembed.W_U';
+  const layout = description.tied ? 'out,in' : (parameterSpec(description, table).orientation ?? 'out,in');
+  const head = { weight: required(weight, table), layout };
+  return { normalized, logits: layer.linear(normalized, head, weight.get('unembed.b_U')) };
+}

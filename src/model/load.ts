@@ -1,0 +1,28 @@
+import type { Watch } from '../base/tasks.ts';
+import type { Device } from '../device/device.ts';
+import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
+import { describeModel } from './architectures/index.ts';
+import type { ModelDescription } from './description.ts';
+import { assembleModel, type Model } from './model.ts';
+import type { ModelSource } from './source.ts';
+import { openCheckpoint } from './weights.ts';
+
+/**
+ * Loads a model from a source onto a device: config, tokenizer, weights layer by layer.
+ *
+ * @throws EditorError `unsupported-model`, `invalid-checkpoint`, `invalid-tokenizer`, `missing-file`, `network`, `aborted`, …
+ */
+export async function loadModel(source: ModelSource, device: Device, watch: Watch = {}): Promise<Model> {
+  const description = describeModel(await source.readJson('config.json', watch));
+  const tokenizer = await readTokenizer(source, description, watch);
+  const checkpoint = await openCheckpoint(source, description, watch);
+  return assembleModel({ name: source.name, description, tokenizer, checkpoint }, device, watch);
+}
+
+// ---
+
+async function readTokenizer(source: ModelSource, description: ModelDescription, watch: Watch): Promise<Tokenizer> {
+  const json = await source.readJson('tokenizer.json', watch);
+  const config = await source.readJson('tokenizer_config.json', watch).catch(() => undefined);
+  return loadTokenizer(json, config, description.d_vocab);
+}

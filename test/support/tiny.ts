@@ -1,0 +1,62 @@
+import { makeRandom, normal } from '../../src/base/random.ts';
+import { f32, sizeOf, type Tensor } from '../../src/base/tensor.ts';
+import type { Device } from '../../src/device/device.ts';
+import { describeModel } from '../../src/model/architectures/index.ts';
+import { parameterSpec, type ModelDescription, type ParameterName } from '../../src/model/description.ts';
+import { assembleModel, type Model } from '../../src/model/model.ts';
+
+/** Configs of tiny models, as a Hugging Face config.json would have them. */
+export const TINY_CONFIGS = {
+  gpt2: {
+    model_type: 'gpt2',
+    n_embd: 16,
+    n_head: 4,
+    n_inner: 24,
+    n_layer: 3,
+    n_positions: 32,
+    vocab_size: 29,
+    activation_function: 'gelu_new',
+    layer_norm_epsilon: 1e-5,
+    tie_word_embeddings: true,
+  },
+  llama: {
+    model_type: 'llama',
+    hidden_size: 16,
+    intermediate_size: 24,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
+    num_hidden_layers: 3,
+    max_position_embeddings: 32,
+    vocab_size: 29,
+    hidden_act: 'silu',
+    rms_norm_eps: 1e-5,
+    rope_theta: 10000,
+    tie_word_embeddings: false,
+  },
+} as const;
+
+/** A model with random weights, drawn on the spot: right shapes, no sense. Norm weights are near 1, all else small. */
+export function randomModel(config: Readonly<Record<string, unknown>>, device: Device, seed = 1): Promise<Model> {
+  const description = describeModel(config);
+  return assembleModel(
+    {
+      name: `random ${description.modelType}`,
+      description,
+      tokenizer: undefined as never,
+      checkpoint: { hash: `random-${seed}`, read: reader(description, seed) } as never,
+    },
+    device,
+  );
+}
+
+function reader(description: ModelDescription, seed: number) {
+  return async (parameter: ParameterName, layer = -1): Promise<Tensor<'float32'>> => {
+    const { shape } = parameterSpec(description, parameter);
+    const names = Object.keys(description.parameters);
+    const random = makeRandom(seed * 7919 + (layer + 1) * 101 + names.indexOf(parameter));
+    const isScale = /^ln.*\.w$/.test(parameter);
+    const scale = description.d_model >= 256 ? 0.02 : 0.3;
+    const values = Float32Array.from({ length: sizeOf(shape) }, () => (isScale ? 1 : 0) + scale * normal(random));
+    return f32(values, shape);
+  };
+}
