@@ -24,7 +24,10 @@ export async function createRun(subgraphs: readonly Subgraph[], weights?: Tensor
   const [bytes, externalData] = weights
     ? withExternalData(subgraphs, weights)
     : [encodeModel(subgraphs, { weights: 'inputs' }), []];
-  const session = await ort.InferenceSession.create(bytes, { externalData });
+  // ORT's fusions assume float32: one has no float64 kernel (QuickGelu), others round a factor to float32 (MatMul scales).
+  const double = subgraphs.some(({ outputs }) => [...outputs.values()].some((edge) => edge.dtype === 'float64'));
+  const graphOptimizationLevel = double ? 'basic' : 'all';
+  const session = await ort.InferenceSession.create(bytes, { externalData, graphOptimizationLevel });
   const { inputs } = signatureOf(subgraphs);
   const stored = new Set(Object.keys(weights ?? {}));
 
