@@ -1,4 +1,4 @@
-import type { Dim, Edge, Graph } from './graph.ts';
+import type { Edge, Graph } from './graph.ts';
 import { ancestors, extract } from './subgraph.ts';
 import type { Subgraph } from './subgraph.ts';
 
@@ -43,7 +43,7 @@ export function cut(
       .reverse(),
   );
   const values = [...first].flatMap((node) => node.outputs).filter(isForward);
-  const stored = minimumCut(values, read, (edge) => (names.has(edge) ? 0 : 1 + weigh(edge.shape, sizes)));
+  const stored = minimumCut(values, read, (edge) => (names.has(edge) ? 0 : weigh(edge, sizes)));
   const residuals = stored.filter((edge) => !names.has(edge)).map((edge) => [`residual.${edge.name}`, edge] as const);
   for (const [name, edge] of residuals) names.set(edge, name);
 
@@ -59,8 +59,10 @@ export function cut(
 /** Operations whose cost grows faster than their operands: not done twice. */
 const PRODUCTS: ReadonlySet<string> = new Set(['MatMul', 'Gemm']);
 
-function weigh(shape: readonly Dim[], sizes: Readonly<Record<string, number>>): number {
-  return shape.reduce((size: number, dim) => size * (typeof dim === 'number' ? dim : (sizes[dim] ?? 64)), 1);
+/** Numbers to store, and a little for each tensor. A reshaped one weighs a little more than what it was: as an output it is a copy. */
+function weigh({ shape, producer }: Edge, sizes: Readonly<Record<string, number>>): number {
+  const extra = producer?.op === 'Reshape' ? 2 : 1;
+  return shape.reduce((size: number, dim) => size * (typeof dim === 'number' ? dim : (sizes[dim] ?? 64)), 1) + extra;
 }
 
 /**

@@ -129,7 +129,8 @@ export class Graph {
         `its input ${edge?.name} is not of this graph`,
       );
     }
-    const key = JSON.stringify([op, domain, inputs.map((edge) => edge?.name), attributes, outputs]);
+    const shapes = outputs.map(({ dtype, shape }) => [dtype, shape]);
+    const key = JSON.stringify([op, domain, inputs.map((edge) => edge?.name), attributes, shapes]);
     const known = this.#made.get(key);
     if (known) return known;
     const made: Edge[] = [];

@@ -65,7 +65,7 @@ export function concat(parts: readonly Edge[], axis: number, size?: Dim): Edge {
   invariant(
     total !== undefined && (size === undefined || size === total),
     'build Concat',
-    `sizes ${formatShape(sizes)} along axis ${at} and ${size} declared`,
+    `sizes ${formatShape(sizes)} along axis ${at} and ${size ?? 'nothing'} declared`,
   );
   const shape = first.shape.with(at, total);
   return emit('Concat', parts, { dtype: first.dtype, shape }, { axis: at });
@@ -84,7 +84,7 @@ export function slice(x: Edge, start: number | Edge, end: number | Edge, axis: n
   if (typeof start === 'number' && typeof end === 'number' && typeof whole === 'number') {
     length = Math.min(end, whole) - start;
     const fits = start >= 0 && length > 0 && (size === undefined || size === length);
-    invariant(fits, 'build Slice', `${start} … ${end} of axis ${at} in ${describe(x)}, ${size} declared`);
+    invariant(fits, 'build Slice', `${start} … ${end} of axis ${at} in ${describe(x)}, ${size ?? 'nothing'} declared`);
   }
   invariant(length !== undefined, 'build Slice', `axis ${at} of ${describe(x)} has no size yet and none is declared`);
   const bound = (value: number | Edge) =>

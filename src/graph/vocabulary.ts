@@ -28,8 +28,7 @@ export function emitAll(
   outputs: readonly OutputShape[],
   attributes: Attributes = {},
 ): readonly Edge[] {
-  const shapes = outputs.map(({ dtype, shape }) => ({ dtype, shape }));
-  return inputs[0].graph.append(op, inputs, shapes, attributes);
+  return inputs[0].graph.append(op, inputs, outputs, attributes);
 }
 
 /** Integers as the int64 constant that ONNX wants for axes, sizes and shapes. */
