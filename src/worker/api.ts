@@ -1,0 +1,219 @@
+import type { Progress } from '../base/tasks.ts';
+import type { DeviceChoice, DeviceReason } from '../device/open.ts';
+import type { Edit, LeftOut } from '../edit/edit.ts';
+import type { StackEntry } from '../edit/library.ts';
+import type { Hparams, MethodName, PresetName } from '../edit/hparams.ts';
+import type { LossParts } from '../edit/loss.ts';
+import type { Proof } from '../edit/proof.ts';
+import type { LayerScores, LayerSets } from '../edit/rank.ts';
+import type { EditRequest } from '../edit/request.ts';
+import type { Sampling } from '../model/generate.ts';
+
+export type {
+  EditRequest,
+  Hparams,
+  LayerScores,
+  LayerSets,
+  LossParts,
+  MethodName,
+  PresetName,
+  Progress,
+  Proof,
+  Sampling,
+};
+export type { RequestProof, Shortfall, SiteProof, SpotCheck, TargetScore } from '../edit/proof.ts';
+export type { Drift } from '../edit/damage.ts';
+export type { DeviceChoice, DeviceReason, LeftOut, StackEntry };
+
+/** Where the model runs, and why. */
+export interface DeviceReport {
+  readonly kind: 'webgpu' | 'wasm';
+  readonly choice: DeviceChoice;
+  /** Why this one: a code for the screen's words. */
+  readonly reason: DeviceReason;
+  readonly detail: string;
+  readonly adapter: string | null;
+  /** Threads of the WASM provider. */
+  readonly threads: number;
+  /** Without cross-origin isolation there is one thread only. */
+  readonly isolated: boolean;
+  /** Largest relative difference of the self-check, and what it was compared with. */
+  readonly selfCheck: { readonly difference: number; readonly against: 'stored' | 'cpu' } | null;
+}
+
+/** The model, in numbers a person may want to know. */
+export interface ModelReport {
+  readonly name: string;
+  readonly hash: string;
+  readonly family: string;
+  readonly parameters: number;
+  readonly n_layers: number;
+  readonly d_model: number;
+  readonly n_heads: number;
+  readonly d_mlp: number;
+  readonly d_vocab: number;
+  readonly n_ctx: number;
+  /** Bytes fetched this time; 0 when all came from the browser's store. */
+  readonly fetchedBytes: number;
+  /** Where it came from this time. */
+  readonly from: 'network' | 'store';
+}
+
+/** An example that works on the shipped model. */
+export interface Example extends EditRequest {
+  readonly relation: string;
+  readonly kind: 'commonsense' | 'fact';
+}
+
+/** What `open` tells. */
+export interface Opened {
+  readonly device: DeviceReport;
+  readonly model: ModelReport;
+  readonly edits: readonly EditView[];
+  readonly examples: readonly Example[];
+  /** Whether what is saved will outlive the page; the reason when not. */
+  readonly kept: { readonly ok: boolean; readonly reason: string };
+}
+
+/** One token of a text. */
+export interface TokenView {
+  readonly id: number;
+  /** As it reads; bytes that are no character alone as ⟨e4⟩. */
+  readonly text: string;
+  /** Place in the text, in UTF-16 units. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** One candidate for the next token. */
+export interface CandidateView {
+  readonly id: number;
+  readonly text: string;
+  readonly probability: number;
+}
+
+/** A text as tokens and what should follow it. */
+export interface Prediction {
+  readonly tokens: readonly TokenView[];
+  /** Index of the token that an edit of this prompt changes first. */
+  readonly editedToken: number;
+  readonly limit: number;
+  /** Next-token candidates of the model as it is now, edits that are on included. */
+  readonly top: readonly CandidateView[];
+}
+
+/** One generated token, as it streams in. */
+export interface TokenEvent {
+  readonly id: number;
+  readonly text: string;
+  readonly probability: number;
+}
+
+/** Which model answers: with the edits that are on, or untouched. */
+export type Version = 'edited' | 'original';
+
+/** The layer strip: what the rule sees and what it takes. */
+export interface LayerPreview {
+  readonly scores: LayerScores;
+  readonly layers: LayerSets;
+  readonly candidates: LayerSets;
+}
+
+/** What a person decides about an edit. `changes` override the preset, under our names. */
+export interface EditSettings {
+  readonly method: MethodName;
+  readonly preset: PresetName;
+  readonly changes: Readonly<Record<string, unknown>>;
+}
+
+/** An edit as a screen needs it: everything but the matrices. */
+export interface EditView extends Pick<
+  Edit,
+  | 'id'
+  | 'createdAt'
+  | 'requests'
+  | 'method'
+  | 'preset'
+  | 'hparams'
+  | 'model'
+  | 'device'
+  | 'templates'
+  | 'scores'
+  | 'layers'
+  | 'losses'
+  | 'parents'
+  | 'proof'
+> {
+  readonly leftOut: readonly LeftOut[];
+  readonly on: boolean;
+  readonly alpha: number;
+  /** Some edit that it was computed on top of is off, changed or gone. */
+  readonly stale: boolean;
+  /** Bytes of its patches. */
+  readonly bytes: number;
+}
+
+/** Both models side by side on one prompt. */
+export interface Comparison {
+  readonly original: readonly TokenEvent[];
+  readonly edited: readonly TokenEvent[];
+  /** First index where the two continuations differ; −1 when they don't. */
+  readonly firstDifference: number;
+  /** KL(original ‖ edited) of the distribution in front of each edited token, in nats. */
+  readonly divergence: readonly number[];
+  /** Next-token candidates of either, with both probabilities and ranks (0 is first). */
+  readonly top: readonly {
+    readonly id: number;
+    readonly text: string;
+    readonly before: number;
+    readonly after: number;
+    readonly rankBefore: number;
+    readonly rankAfter: number;
+  }[];
+}
+
+/** What changed without being asked for. */
+export type EngineEvent =
+  | { readonly kind: 'device-lost'; readonly detail: string }
+  | { readonly kind: 'device-rebuilt'; readonly device: DeviceReport }
+  | { readonly kind: 'not-kept'; readonly detail: string };
+
+/** Hears the progress of a call; null when nobody listens. Its own argument, because comlink proxies only whole arguments. */
+export type OnProgress = ((report: Progress) => void) | null;
+
+/**
+ * Everything the page can ask. Implemented by the engine in the worker; the page sees it through `client.ts`, which adds
+ * abort signals and revives errors. A call that takes long has a job number, by which it can be stopped.
+ */
+export interface EngineApi {
+  /** Probes, decides, loads the model, checks it. */
+  open(choice: DeviceChoice, job: number, onProgress: OnProgress): Promise<Opened>;
+  tokenize(text: string): Promise<readonly TokenView[]>;
+  predict(prompt: string, version: Version, count: number, job: number): Promise<Prediction>;
+  generate(
+    prompt: string,
+    version: Version,
+    maxTokens: number,
+    sampling: Sampling,
+    job: number,
+    onToken: (token: TokenEvent) => void,
+  ): Promise<void>;
+  /** The layer strip before an edit. */
+  previewLayers(request: EditRequest, settings: EditSettings, job: number): Promise<LayerPreview>;
+  /** Computes an edit, saves it, puts it on top of the stack. A second one waits for the first. */
+  edit(
+    requests: readonly EditRequest[],
+    settings: EditSettings,
+    job: number,
+    onProgress: OnProgress,
+  ): Promise<EditView>;
+  compare(prompt: string, maxTokens: number, job: number, onProgress: OnProgress): Promise<Comparison>;
+  edits(): Promise<readonly EditView[]>;
+  /** Order, switches and doses of all edits, bottom first. */
+  arrange(stack: readonly StackEntry[]): Promise<readonly EditView[]>;
+  remove(id: string): Promise<readonly EditView[]>;
+  /** Stops the call with this job number; it rejects with `aborted`. */
+  abort(job: number): Promise<void>;
+  /** Names who hears what changes without being asked for. */
+  listen(onEvent: (event: EngineEvent) => void): Promise<void>;
+}

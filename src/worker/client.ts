@@ -1,0 +1,159 @@
+import { proxy, wrap, type Remote } from 'comlink';
+import { abortError } from '../base/errors.ts';
+import type { Watch } from '../base/tasks.ts';
+import type { StackEntry } from '../edit/library.ts';
+import type { Sampling } from '../model/generate.ts';
+import type {
+  Comparison,
+  DeviceChoice,
+  EditRequest,
+  EditSettings,
+  EditView,
+  EngineEvent,
+  LayerPreview,
+  OnProgress,
+  Opened,
+  Prediction,
+  TokenEvent,
+  TokenView,
+  Version,
+} from './api.ts';
+import { unpack, workerDied, type Outcome, type PackedEngine } from './wire.ts';
+
+/**
+ * The page's side of the engine. Every method is a method of `EngineApi` with an `AbortSignal` and a progress callback in
+ * place of the job record; errors arrive as `EditorError`.
+ *
+ * An abort is answered at once, whatever the worker is busy with; the worker is told and stops at its next step. When the
+ * worker dies, every waiting call rejects with `worker-died`, and the next call starts another one.
+ */
+export class EngineClient {
+  readonly #onEvent: (event: EngineEvent) => void;
+  readonly #onDeath: () => void;
+  #worker: Worker | null = null;
+  #remote: Remote<PackedEngine> | null = null;
+  readonly #pending = new Set<Pending>();
+  #jobs = 0;
+
+  constructor(onEvent: (event: EngineEvent) => void, onDeath: () => void) {
+    this.#onEvent = onEvent;
+    this.#onDeath = onDeath;
+  }
+
+  open(choice: DeviceChoice, watch?: Watch): Promise<Opened> {
+    return this.#call('open the model', watch, (engine, job, onProgress) => engine.open(choice, job, onProgress));
+  }
+
+  tokenize(text: string): Promise<readonly TokenView[]> {
+    return this.#call('tokenize', undefined, (engine) => engine.tokenize(text));
+  }
+
+  predict(prompt: string, version: Version, count: number, watch?: Watch): Promise<Prediction> {
+    return this.#call('predict the next token', watch, (engine, job) => engine.predict(prompt, version, count, job));
+  }
+
+  generate(
+    prompt: string,
+    version: Version,
+    maxTokens: number,
+    sampling: Sampling,
+    onToken: (token: TokenEvent) => void,
+    watch?: Watch,
+  ): Promise<void> {
+    return this.#call('generate text', watch, (engine, job) =>
+      engine.generate(prompt, version, maxTokens, sampling, job, proxy(onToken)),
+    );
+  }
+
+  previewLayers(request: EditRequest, settings: EditSettings, watch?: Watch): Promise<LayerPreview> {
+    return this.#call('rank layers', watch, (engine, job) => engine.previewLayers(request, settings, job));
+  }
+
+  edit(requests: readonly EditRequest[], settings: EditSettings, watch?: Watch): Promise<EditView> {
+    return this.#call('edit the model', watch, (engine, job, onProgress) =>
+      engine.edit(requests, settings, job, onProgress),
+    );
+  }
+
+  compare(prompt: string, maxTokens: number, watch?: Watch): Promise<Comparison> {
+    return this.#call('compare', watch, (engine, job, onProgress) =>
+      engine.compare(prompt, maxTokens, job, onProgress),
+    );
+  }
+
+  edits(): Promise<readonly EditView[]> {
+    return this.#call('list edits', undefined, (engine) => engine.edits());
+  }
+
+  arrange(stack: readonly StackEntry[]): Promise<readonly EditView[]> {
+    return this.#call('arrange edits', undefined, (engine) => engine.arrange(stack));
+  }
+
+  remove(id: string): Promise<readonly EditView[]> {
+    return this.#call('remove an edit', undefined, (engine) => engine.remove(id));
+  }
+
+  /** Ends the worker; waiting calls reject with `worker-died`. */
+  dispose(): void {
+    this.#die('closed');
+  }
+
+  /** Starts the worker when there is none. */
+  async #engine(): Promise<Remote<PackedEngine>> {
+    if (this.#remote) return this.#remote;
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'palimpsest' });
+    const remote = wrap<PackedEngine>(worker);
+    worker.addEventListener('error', (event) => {
+      event.preventDefault();
+      this.#die(event.message);
+      this.#onDeath();
+    });
+    this.#worker = worker;
+    this.#remote = remote;
+    await remote.listen(proxy(this.#onEvent));
+    return remote;
+  }
+
+  #die(detail: string): void {
+    this.#worker?.terminate();
+    this.#worker = null;
+    this.#remote = null;
+    for (const { reject } of this.#pending) reject(workerDied(detail));
+    this.#pending.clear();
+  }
+
+  /** comlink has no reject path for a dead worker and no abort signals: both are added here. */
+  #call<T>(
+    what: string,
+    watch: Watch | undefined,
+    send: (engine: Remote<PackedEngine>, job: number, onProgress: OnProgress) => Promise<Outcome<T>>,
+  ): Promise<T> {
+    const job = ++this.#jobs;
+    const onProgress = watch?.progress ? proxy(watch.progress) : null;
+    return new Promise<T>((resolve, reject) => {
+      const pending: Pending = { reject };
+      const onAbort = () => {
+        reject(abortError(what));
+        void this.#remote?.abort(job);
+      };
+      if (watch?.signal?.aborted) return reject(abortError(what));
+      watch?.signal?.addEventListener('abort', onAbort, { once: true });
+      this.#pending.add(pending);
+      this.#engine()
+        .then((engine) => send(engine, job, onProgress))
+        .then((outcome) => resolve(unpack(outcome)))
+        .catch(reject)
+        .finally(() => {
+          this.#pending.delete(pending);
+          watch?.signal?.removeEventListener('abort', onAbort);
+        });
+    });
+  }
+}
+
+// ---
+
+/** A call that waits for its answer. */
+interface Pending {
+  readonly reject: (error: unknown) => void;
+}
