@@ -112,7 +112,7 @@ export interface ModelDescription {
   /** Factor on q·k before the softmax: usually d_head^(−1/2). */
   readonly attentionScale: number;
   readonly parameters: ParameterTable;
-  /** Names of buffers that some checkpoints carry and nobody needs, `{i}` standing for a layer. */
+  /** Names of tensors that some checkpoints carry and nobody needs (buffers, a copy of a tied head), `{i}` standing for a layer. */
   readonly ignored: readonly string[];
 }
 

@@ -1,4 +1,5 @@
 import { EditorError } from '../../base/errors.ts';
+import { isRecord } from '../../store/json.ts';
 import {
   type Activation,
   type ModelDescription,
@@ -155,9 +156,4 @@ export class ConfigReader {
     this.#impossible.push(`${key} ${found}, not ${due}`);
     return NaN;
   }
-}
-
-/** Whether a value read from JSON is an object with keys. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

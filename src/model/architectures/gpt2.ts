@@ -62,7 +62,7 @@ export const gpt2: FamilyFile = {
       tied,
       attentionScale: config.flag('scale_attn_weights', true) ? d_head ** -0.5 : 1,
       parameters,
-      ignored: ['h.{i}.attn.bias', 'h.{i}.attn.masked_bias'].flatMap(named),
+      ignored: [...['h.{i}.attn.bias', 'h.{i}.attn.masked_bias'].flatMap(named), ...(tied ? ['lm_head.weight'] : [])],
     };
   },
 };

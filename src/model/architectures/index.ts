@@ -1,6 +1,7 @@
 import { EditorError } from '../../base/errors.ts';
+import { isRecord } from '../../store/json.ts';
 import type { ModelDescription } from '../description.ts';
-import { ConfigReader, type FamilyFile, isRecord } from './config.ts';
+import { ConfigReader, type FamilyFile } from './config.ts';
 import { gpt2 } from './gpt2.ts';
 import { llama } from './llama.ts';
 

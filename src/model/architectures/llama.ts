@@ -70,7 +70,7 @@ export const llama: FamilyFile = {
       tied,
       attentionScale: d_head ** -0.5,
       parameters,
-      ignored: named('layers.{i}.self_attn.rotary_emb.inv_freq'),
+      ignored: [...named('layers.{i}.self_attn.rotary_emb.inv_freq'), ...(tied ? ['lm_head.weight'] : [])],
     };
   },
 };

@@ -1,0 +1,123 @@
+import { EditorError } from '../base/errors.ts';
+import { memoize, type Watch } from '../base/tasks.ts';
+import { type ByteFile, type Bytes, memoryFile } from '../store/byte-file.ts';
+import { memoryDatabase } from '../store/database.ts';
+import { download, type DownloadOptions, downloadRange } from '../store/download.ts';
+import { createFileStore, type Expected, type FileStore } from '../store/files.ts';
+import { combineHashes } from '../store/hash.ts';
+import { parseJson } from '../store/json.ts';
+
+/** Where a model comes from: a folder in Hugging Face layout, wherever it lies. */
+export interface ModelSource {
+  /** What screens and records call the model. */
+  readonly name: string;
+  /** Which version of it, where the place has versions. */
+  readonly revision: string | null;
+  /**
+   * A file, to be read piece by piece.
+   *
+   * @throws EditorError `missing-file`; from the network also `network`, `aborted`, `hash-mismatch`
+   */
+  open(file: string, watch?: Watch): Promise<ByteFile>;
+  /** A small file, parsed. Errors of `open`, and `invalid-checkpoint` for what isn't JSON. */
+  readJson(file: string, watch?: Watch): Promise<unknown>;
+}
+
+/** What an HTTP source is told beside its address. */
+export interface HttpSourceOptions extends Pick<DownloadOptions, 'pauses' | 'patience'> {
+  readonly name: string;
+  readonly revision?: string;
+  /** Where files are kept; without it, in memory for as long as the source lives. */
+  readonly store?: FileStore;
+  /** What files must be, where it is known: every part is checked when it comes. */
+  readonly expected?: Readonly<Record<string, Expected>>;
+}
+
+/**
+ * A folder on a web server: the app's own, or a hub's `https://…/{repo}/resolve/{revision}`. A file is downloaded whole
+ * when first opened and read from the store ever after, without asking the network.
+ *
+ * @param base address of the folder
+ */
+export function httpSource(base: string, options: HttpSourceOptions): ModelSource {
+  const { name, revision = null, expected = {}, store = createFileStore(memoryDatabase()), pauses, patience } = options;
+  const patient = { ...(pauses && { pauses }), ...(patience !== undefined && { patience }) };
+  let watching: Watch | undefined;
+
+  const bring = memoize(async (file: string): Promise<ByteFile> => {
+    const watch = watching;
+    const key = `${name}@${revision ?? ''}/${file}`;
+    const url = `${base.replace(/\/$/, '')}/${file.split('/').map(encodeURIComponent).join('/')}`;
+    const due = Object.hasOwn(expected, file) ? expected[file] : undefined;
+    const kept = await store.open(key, (start, end) => downloadRange(url, start, end, { ...patient, name: file }));
+    if (kept && (due === undefined || kept.hash === (await combineHashes(due.chunks)))) return { ...kept, name: file };
+    const writer = await store.write(key, due);
+    await download(url, writer, { ...watch, ...patient, name: file });
+    return { ...(await writer.finish()), name: file };
+  });
+
+  return makeSource(name, revision, (file, watch) => {
+    watching = watch;
+    return bring(file);
+  });
+}
+
+/** What headless needs of a file system: this floor knows none. */
+export interface Folder {
+  /** Bytes of a file; null where there is none. */
+  size(file: string): Promise<number | null>;
+  read(file: string, start: number, end: number): Promise<Bytes>;
+}
+
+/** A folder on a disk. */
+export function folderSource(name: string, folder: Folder): ModelSource {
+  return makeSource(name, null, async (file) => {
+    const size = await folder.size(file);
+    if (size === null) throw missing(name, file);
+    return { name: file, size, read: (start, end) => folder.read(file, start, end) };
+  });
+}
+
+/** Files that are in memory: dropped on the page, or made in a test. */
+export function memorySource(name: string, files: ReadonlyMap<string, Bytes>): ModelSource {
+  return makeSource(name, null, (file) => {
+    const bytes = files.get(file);
+    return bytes ? Promise.resolve(memoryFile(file, bytes)) : Promise.reject(missing(name, file));
+  });
+}
+
+/** What a promise of a source brings, or undefined where the file is missing; every other error stays one. */
+export async function ifThere<T>(found: Promise<T>): Promise<T | undefined> {
+  try {
+    return await found;
+  } catch (error) {
+    if (error instanceof EditorError && error.code === 'missing-file') return undefined;
+    throw error;
+  }
+}
+
+// ---
+
+function makeSource(name: string, revision: string | null, open: ModelSource['open']): ModelSource {
+  return {
+    name,
+    revision,
+    open,
+    async readJson(file, watch) {
+      const opened = await open(file, watch);
+      const json = parseJson(await opened.read(0, opened.size));
+      if ('value' in json) return json.value;
+      throw new EditorError(
+        'invalid-checkpoint',
+        `read ${file}`,
+        `it is ${json.fault}`,
+        'get the file again from where the model comes from',
+        { file },
+      );
+    },
+  };
+}
+
+function missing(name: string, file: string): EditorError {
+  return new EditorError('missing-file', `open ${name}`, `it has no ${file}`, 'give all files of the model', { file });
+}

@@ -1,0 +1,201 @@
+import { type IDBPDatabase, openDB } from 'idb';
+import { EditorError, invariant } from '../base/errors.ts';
+import type { Bytes } from './byte-file.ts';
+
+/** What a downloaded file is made of. Its last change, to `complete`, comes after all of its chunks are stored. */
+export interface FileManifest {
+  readonly complete: boolean;
+  /** The whole length; null while the server hasn't told it. */
+  readonly bytes: number | null;
+  readonly chunkBytes: number;
+  /** SHA-256 of every chunk, in order; empty until complete. */
+  readonly chunks: readonly string[];
+  /** The server's word for this version of the file. */
+  readonly etag: string | null;
+  readonly savedAt: number;
+}
+
+/** One piece of a file, with the SHA-256 that it had when it came. */
+export interface FileChunk {
+  readonly hash: string;
+  readonly bytes: Bytes;
+}
+
+/** Anything else that is kept: plain data and typed arrays. `version` is that of its kind. */
+export interface StoredRecord {
+  readonly version: number;
+  readonly savedAt: number;
+  readonly value: unknown;
+}
+
+/** The tables, each by a text key. */
+export interface Tables {
+  readonly manifests: FileManifest;
+  readonly chunks: FileChunk;
+  readonly records: StoredRecord;
+}
+
+/** The name of a table. */
+export type TableName = keyof Tables;
+
+/**
+ * Tables that outlive the page, or stand in for such. Every call may reject with EditorError `quota`: the browser
+ * refuses to store or to read.
+ */
+export interface Database {
+  get<T extends TableName>(table: T, key: string): Promise<Tables[T] | undefined>;
+  /** Resolves once it is written, with whether it will outlive the page. */
+  put<T extends TableName>(table: T, key: string, value: Tables[T]): Promise<boolean>;
+  /** All keys that begin so, sorted. */
+  keys(table: TableName, prefix: string): Promise<string[]>;
+  delete(table: TableName, key: string): Promise<void>;
+  close(): void;
+}
+
+/** One step from a version of the schema to the next. */
+export type Migration = (database: IDBPDatabase) => void;
+
+/** The schema is what these make, one after the other; its version is their number. Never change one that has shipped. */
+export const MIGRATIONS: readonly Migration[] = [
+  (database) => {
+    for (const table of ['manifests', 'chunks', 'records']) database.createObjectStore(table);
+  },
+];
+
+/**
+ * Opens the browser's database, bringing an older one up to date.
+ *
+ * @throws EditorError `quota` when the browser refuses, or when a newer version of this page has made it
+ */
+export async function openDatabase(name = 'palimpsest', migrations = MIGRATIONS): Promise<Database> {
+  const opened = await guarded('open the browser’s store', () =>
+    openDB(name, migrations.length, {
+      upgrade(database, from) {
+        for (const migrate of migrations.slice(from)) migrate(database as IDBPDatabase);
+      },
+      // A newer version of this page waits in another tab: it may have the database.
+      blocking: (_current, _next, event) => (event.target as IDBDatabase).close(),
+    }),
+  );
+  return {
+    get: (table, key) => guarded(`read ${key}`, () => opened.get(table, key)),
+    put: (table, key, value) => guarded(`store ${key}`, () => opened.put(table, value, key).then(() => true)),
+    keys: (table, prefix) =>
+      guarded(`list ${prefix}`, async () => (await opened.getAllKeys(table, startingWith(prefix))) as string[]),
+    delete: (table, key) => guarded(`delete ${key}`, () => opened.delete(table, key)),
+    close: () => opened.close(),
+  };
+}
+
+/** Tables in memory: where there is no IndexedDB, and for what a full one refuses. */
+export function memoryDatabase(): Database {
+  const tables = { manifests: new Map(), chunks: new Map(), records: new Map() } as {
+    readonly [T in TableName]: Map<string, Tables[T]>;
+  };
+  return {
+    get: (table, key) => Promise.resolve(tables[table].get(key)),
+    put: async (table, key, value) => {
+      const copy = await guarded(`store ${key}`, async () => structuredClone(value));
+      tables[table].set(key, copy);
+      return false;
+    },
+    keys: (table, prefix) => Promise.resolve([...tables[table].keys()].filter((key) => key.startsWith(prefix)).sort()),
+    delete: (table, key) => {
+      tables[table].delete(key);
+      return Promise.resolve();
+    },
+    close: () => Object.values(tables).forEach((table) => table.clear()),
+  };
+}
+
+/**
+ * The same tables, except that what can't be stored stays in memory for this session.
+ *
+ * @param tell called with the first refusal, so that the page can say that it goes on from memory
+ */
+export function withFallback(database: Database, tell: (refusal: EditorError) => void): Database {
+  const memory = memoryDatabase();
+  let told = false;
+  return {
+    get: async (table, key) => (await memory.get(table, key)) ?? (await database.get(table, key)),
+    put: async (table, key, value) => {
+      try {
+        const kept = await database.put(table, key, value);
+        await memory.delete(table, key);
+        return kept;
+      } catch (error) {
+        if (!(error instanceof EditorError && error.code === 'quota')) throw error;
+        if (!told) tell(error);
+        told = true;
+        return memory.put(table, key, value);
+      }
+    },
+    keys: async (table, prefix) => {
+      const both = await Promise.all([memory.keys(table, prefix), database.keys(table, prefix)]);
+      return [...new Set(both.flat())].sort();
+    },
+    delete: async (table, key) => {
+      await Promise.all([memory.delete(table, key), database.delete(table, key)]);
+    },
+    close: () => {
+      memory.close();
+      database.close();
+    },
+  };
+}
+
+/** What a key may be made of. */
+export type KeyPart =
+  string | number | boolean | null | readonly KeyPart[] | { readonly [name: string]: KeyPart | undefined };
+
+/**
+ * The key of a value that could be computed again: everything that it depends on, in one canonical text. Change anything
+ * and it is another key; the order of the fields doesn't matter. The key can be read, so a stored value says what it
+ * was made from.
+ *
+ * @param inputs `model` is the content hash of the model; beside it whatever the value depends on (site, corpus, token
+ *   count, dtype, hyperparameters …). An undefined field is left out.
+ */
+export function cacheKey(inputs: { readonly model: string; readonly [name: string]: KeyPart | undefined }): string {
+  return canonical({ ...inputs, code: CODE_VERSION });
+}
+
+// ---
+
+/** Raise it when a change of the code changes what kept values mean: nothing computed before is then found. */
+const CODE_VERSION = 1;
+
+function canonical(part: KeyPart): string {
+  if (typeof part === 'number') invariant(Number.isFinite(part), 'make a cache key', `a number is ${part}`);
+  if (typeof part !== 'object' || part === null) return JSON.stringify(part);
+  if (isList(part)) return `[${part.map(canonical).join(',')}]`;
+  const fields = Object.entries(part)
+    .filter((field): field is [string, KeyPart] => field[1] !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${fields.map(([name, value]) => `${JSON.stringify(name)}:${canonical(value)}`).join(',')}}`;
+}
+
+/** `Array.isArray` doesn't know readonly arrays. */
+function isList(part: KeyPart): part is readonly KeyPart[] {
+  return Array.isArray(part);
+}
+
+function startingWith(prefix: string): IDBKeyRange {
+  return IDBKeyRange.bound(prefix, `${prefix}\uffff`);
+}
+
+/** Whatever goes wrong inside IndexedDB means the same to the page: nothing more can be kept here. */
+async function guarded<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const { name, message } = cause instanceof Error ? cause : { name: 'Error', message: String(cause) };
+    invariant(name !== 'DataCloneError', what, message);
+    const found = name === 'QuotaExceededError' ? 'the browser gives this page no more room' : `${name}: ${message}`;
+    const advice =
+      name === 'VersionError'
+        ? 'reload the page to get its newer version'
+        : 'free some disk space; until then nothing is kept for the next visit';
+    throw new EditorError('quota', what, found, advice, { reason: name }, { cause });
+  }
+}
