@@ -104,7 +104,9 @@ export function printGraph(subgraph: Subgraph): string {
   const operand = (edge: Edge | null) => {
     if (!edge) return '_';
     if (!edge.values || edge.values.length > LONGEST_CONSTANT) return edge.name;
-    const text = edge.values.map((value) => Number(value.toPrecision(6))).join(', ');
+    const text = edge.values
+      .map((value) => (Number.isInteger(value) ? value : Number(value.toPrecision(6))))
+      .join(', ');
     return edge.shape.length === 0 ? text : `[${text}]`;
   };
   return [
