@@ -2,7 +2,7 @@ import type { Progress } from '../base/tasks.ts';
 import type { DeviceChoice, DeviceReason } from '../device/open.ts';
 import type { Edit, LeftOut } from '../edit/edit.ts';
 import type { StackEntry } from '../edit/library.ts';
-import type { Hparams, MethodName, PresetName } from '../edit/hparams.ts';
+import type { Hparams, MethodName, PresetName, PRESETS, Setting, SETTINGS } from '../edit/hparams.ts';
 import type { LossParts } from '../edit/loss.ts';
 import type { Proof } from '../edit/proof.ts';
 import type { LayerScores, LayerSets } from '../edit/rank.ts';
@@ -20,6 +20,7 @@ export type {
   Progress,
   Proof,
   Sampling,
+  Setting,
 };
 export type { RequestProof, Shortfall, SiteProof, SpotCheck, TargetScore } from '../edit/proof.ts';
 export type { Drift } from '../edit/damage.ts';
@@ -71,6 +72,9 @@ export interface Opened {
   readonly model: ModelReport;
   readonly edits: readonly EditView[];
   readonly examples: readonly Example[];
+  /** The named settings of each method and what every setting may be: what a form shows and offers. */
+  readonly presets: typeof PRESETS;
+  readonly settings: typeof SETTINGS;
   /** Whether what is saved will outlive the page; the reason when not. */
   readonly kept: { readonly ok: boolean; readonly reason: string };
 }
