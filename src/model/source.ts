@@ -12,7 +12,7 @@ export interface ModelSource {
   /** What screens and records call the model. */
   readonly name: string;
   /** Which version of it, where the place has versions. */
-  readonly revision: string | null;
+  readonly revision?: string;
   /**
    * A file, to be read piece by piece.
    *
@@ -40,7 +40,7 @@ export interface HttpSourceOptions extends Pick<DownloadOptions, 'pauses' | 'pat
  * @param base address of the folder
  */
 export function httpSource(base: string, options: HttpSourceOptions): ModelSource {
-  const { name, revision = null, expected = {}, store = createFileStore(memoryDatabase()), pauses, patience } = options;
+  const { name, revision, expected = {}, store = createFileStore(memoryDatabase()), pauses, patience } = options;
   const patient = { ...(pauses && { pauses }), ...(patience !== undefined && { patience }) };
   let watching: Watch | undefined;
 
@@ -56,31 +56,15 @@ export function httpSource(base: string, options: HttpSourceOptions): ModelSourc
     return { ...(await writer.finish()), name: file };
   });
 
-  return makeSource(name, revision, (file, watch) => {
+  return makeSource({ name, ...(revision !== undefined && { revision }) }, (file, watch) => {
     watching = watch;
     return bring(file);
   });
 }
 
-/** What headless needs of a file system: this floor knows none. */
-export interface Folder {
-  /** Bytes of a file; null where there is none. */
-  size(file: string): Promise<number | null>;
-  read(file: string, start: number, end: number): Promise<Bytes>;
-}
-
-/** A folder on a disk. */
-export function folderSource(name: string, folder: Folder): ModelSource {
-  return makeSource(name, null, async (file) => {
-    const size = await folder.size(file);
-    if (size === null) throw missing(name, file);
-    return { name: file, size, read: (start, end) => folder.read(file, start, end) };
-  });
-}
-
 /** Files that are in memory: dropped on the page, or made in a test. */
 export function memorySource(name: string, files: ReadonlyMap<string, Bytes>): ModelSource {
-  return makeSource(name, null, (file) => {
+  return makeSource({ name }, (file) => {
     const bytes = files.get(file);
     return bytes ? Promise.resolve(memoryFile(file, bytes)) : Promise.reject(missing(name, file));
   });
@@ -98,10 +82,9 @@ export async function ifThere<T>(found: Promise<T>): Promise<T | undefined> {
 
 // ---
 
-function makeSource(name: string, revision: string | null, open: ModelSource['open']): ModelSource {
+function makeSource(who: Pick<ModelSource, 'name' | 'revision'>, open: ModelSource['open']): ModelSource {
   return {
-    name,
-    revision,
+    ...who,
     open,
     async readJson(file, watch) {
       const opened = await open(file, watch);

@@ -41,6 +41,8 @@ export interface Checkpoint {
    * @throws EditorError `not-finite` naming the tensor and the place of the first NaN or infinity; errors of the source
    */
   read(parameter: ParameterName, layer?: number): Promise<Tensor<'float32'>>;
+  /** See `weightName`. */
+  weightName(site: Site): string;
 }
 
 /**
@@ -73,6 +75,7 @@ export async function openCheckpoint(
       requireFinite(data, tensor.name);
       return makeTensor('float32', data, shape);
     },
+    weightName: (site) => weightName(resolved, site),
   };
 }
 
