@@ -60,7 +60,8 @@ export async function askFor(
     throw refusal(response, name);
   }
   const offset = status === 206 ? Number(first ?? start) : 0;
-  if (offset !== start && offset !== 0) throw new Retry(failed(name, `the server sent bytes from ${offset} on instead of ${start}`));
+  if (offset !== start && offset !== 0)
+    throw new Retry(failed(name, `the server sent bytes from ${offset} on instead of ${start}`));
   const length = lengthOf(response);
   const bytes = whole ?? (status === 206 && end !== null ? null : length === null ? null : offset + length);
   return { offset, bytes, etag, body: response.body, name };

@@ -94,7 +94,9 @@ export function writeSafetensors(
 ): Bytes {
   const stored = [...tensors].map(([name, tensor]) => ({ name, ...toStored(tensor) }));
   stored.sort((a, b) => BYTES[b.dtype] - BYTES[a.dtype] || (a.name < b.name ? -1 : 1));
-  const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
+  // Without a prototype, so that no name is special.
+  const header = Object.create(null) as Record<string, unknown>;
+  if (Object.keys(metadata).length > 0) header['__metadata__'] = metadata;
   let end = 0;
   for (const { name, dtype, shape, bytes } of stored) {
     invariant(!Object.hasOwn(header, name), 'write a safetensors file', `two tensors are called ${name}`);
