@@ -19,6 +19,11 @@ export default ts.config(
     },
   },
   {
+    // A component's props are declared with let: that is how Svelte knows what may be bound.
+    files: ['**/*.svelte'],
+    rules: { 'prefer-const': 'off', 'svelte/prefer-const': 'error' },
+  },
+  {
     files: ['vite.config.ts', 'test/**/*.{mjs,js}', '**/*.svelte'],
     rules: { 'no-restricted-exports': 'off', 'no-console': 'off' },
   },

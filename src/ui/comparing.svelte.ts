@@ -1,0 +1,53 @@
+import { toEditorError, type EditorError } from '../base/errors.ts';
+import type { Comparison } from '../worker/api.ts';
+import type { EngineClient } from '../worker/client.ts';
+import { pause } from './pause.ts';
+
+/** The third step: one prompt, both models. */
+export class Comparing {
+  readonly #client: EngineClient;
+  readonly #askPrompt: () => string;
+  #controller: AbortController | null = null;
+
+  /** A prompt of its own; null as long as it is the one that was asked. */
+  own = $state<string | null>(null);
+  result = $state.raw<{ readonly prompt: string; readonly comparison: Comparison } | null>(null);
+  running = $state(false);
+  error = $state.raw<EditorError | null>(null);
+
+  constructor(client: EngineClient, askPrompt: () => string) {
+    this.#client = client;
+    this.#askPrompt = askPrompt;
+  }
+
+  get prompt(): string {
+    return this.own ?? this.#askPrompt();
+  }
+
+  /** Asks both models, after `delay` milliseconds without another call. */
+  async run(delay = 0): Promise<void> {
+    this.#controller?.abort();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const { prompt } = this;
+    this.#controller = controller;
+    if (prompt.trim() === '') return;
+    this.running = true;
+    try {
+      await pause(delay, signal);
+      const comparison = await this.#client.compare(prompt, TOKENS, { signal });
+      this.result = { prompt, comparison };
+      this.error = null;
+    } catch (thrown) {
+      const error = toEditorError(thrown, 'compare');
+      if (error.code !== 'aborted' && this.#controller === controller) this.error = error;
+    } finally {
+      if (this.#controller === controller) this.running = false;
+    }
+  }
+}
+
+// ---
+
+/** Tokens that either model writes. */
+const TOKENS = 20;

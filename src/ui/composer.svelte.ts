@@ -1,0 +1,144 @@
+import { toEditorError, type EditorError } from '../base/errors.ts';
+import type { EditRequest, EditView, LayerPreview, LayerSets } from '../worker/api.ts';
+import type { EngineClient } from '../worker/client.ts';
+import { Job, type OnTenth } from './job.svelte.ts';
+import { pause } from './pause.ts';
+import { makeRequest, toDraft, type Draft } from './request.ts';
+import { chosenLayers, PRESET_IDS, settingsOf, type Changes, type PresetId } from './settings.ts';
+
+/** The second step: what shall follow, where and how it is written, the edit itself and its proof. */
+export class Composer {
+  readonly #client: EngineClient;
+  readonly #prompt: () => string;
+  readonly #paraphrases: (prompt: string) => readonly string[];
+  readonly job: Job;
+  #previewing: AbortController | null = null;
+  #counting: AbortController | null = null;
+
+  target = $state('');
+  subject = $state('');
+  targetTokens = $state<number | null>(null);
+
+  preset = $state<PresetId>(PRESET_IDS[0]);
+  changes = $state.raw<Changes>({});
+
+  preview = $state.raw<LayerPreview | null>(null);
+  previewing = $state(false);
+  previewError = $state.raw<EditorError | null>(null);
+  /** What will be written, as far as that is known. */
+  readonly chosen: LayerSets = $derived(chosenLayers(this.changes, this.preview?.layers ?? NONE));
+
+  error = $state.raw<EditorError | null>(null);
+  /** The person has stopped the last edit. */
+  stopped = $state(false);
+  /** The last edit that was finished here, with the time it took. */
+  result = $state.raw<{ readonly edit: EditView; readonly seconds: number } | null>(null);
+  /** How long the last edit took: what the next may take. */
+  lastSeconds = $state<number | null>(null);
+
+  /**
+   * @param prompt      what the first step reads
+   * @param paraphrases other ways to ask it, where they are known
+   */
+  constructor(
+    client: EngineClient,
+    prompt: () => string,
+    paraphrases: (prompt: string) => readonly string[],
+    onTenth: OnTenth,
+  ) {
+    this.#client = client;
+    this.#prompt = prompt;
+    this.#paraphrases = paraphrases;
+    this.job = new Job('edit', onTenth);
+  }
+
+  get draft(): Draft {
+    return { prompt: this.#prompt(), target: this.target, subject: this.subject };
+  }
+
+  get request(): EditRequest {
+    return makeRequest(this.draft, this.#paraphrases(this.#prompt()));
+  }
+
+  /** Takes over an example or an earlier request; its prompt goes where prompts are. */
+  take(request: EditRequest): void {
+    const { target, subject } = toDraft(request);
+    Object.assign(this, { target, subject, error: null, stopped: false });
+  }
+
+  /** Another preset; what was changed of the old one is forgotten. */
+  choose(preset: PresetId): void {
+    Object.assign(this, { preset, changes: {} });
+    void this.refreshPreview();
+  }
+
+  /** Other settings. */
+  change(changes: Changes): void {
+    this.changes = changes;
+    void this.refreshPreview(PAUSE);
+  }
+
+  /** Ranks the layers for the prompt as it is now. */
+  async refreshPreview(delay = 0): Promise<void> {
+    this.#previewing?.abort();
+    const controller = new AbortController();
+    const { signal } = controller;
+    this.#previewing = controller;
+    if (this.#prompt().trim() === '') return;
+    this.previewing = true;
+    try {
+      await pause(delay, signal);
+      const { request } = this;
+      // Layers follow from the prompt alone; a target that isn't written yet must not hide them.
+      const asked = request.target.trim() === '' ? { ...request, target: 'it' } : request;
+      this.preview = await this.#client.previewLayers(asked, settingsOf(this.preset, this.changes), { signal });
+      this.previewError = null;
+    } catch (thrown) {
+      const error = toEditorError(thrown, 'rank layers');
+      if (error.code !== 'aborted' && this.#previewing === controller) this.previewError = error;
+    } finally {
+      if (this.#previewing === controller) this.previewing = false;
+    }
+  }
+
+  /** Counts the target's tokens. */
+  async countTarget(): Promise<void> {
+    this.#counting?.abort();
+    const { signal } = (this.#counting = new AbortController());
+    const text = this.target.trim();
+    try {
+      await pause(PAUSE, signal);
+      const tokens = text === '' ? [] : await this.#client.tokenize(` ${text}`);
+      if (!signal.aborted) this.targetTokens = tokens.length;
+    } catch {
+      // A count is a courtesy: the edit itself says what is wrong with a target.
+    }
+  }
+
+  /** Makes the edit. Resolves with it; null when it was stopped or failed. */
+  async run(): Promise<EditView | null> {
+    Object.assign(this, { error: null, stopped: false, result: null });
+    const settings = settingsOf(this.preset, this.changes);
+    const { request } = this;
+    const outcome = await this.job.run('edit the model', (watch) => this.#client.edit([request], settings, watch));
+    if (outcome.state === 'failed') this.error = outcome.error;
+    if (outcome.state !== 'done') return null;
+    this.lastSeconds = this.job.seconds;
+    this.result = { edit: outcome.value, seconds: this.job.seconds };
+    return outcome.value;
+  }
+
+  /** Stops the edit that runs; the page says so at once. */
+  cancel(): boolean {
+    const ran = this.job.cancel();
+    if (ran) this.stopped = true;
+    return ran;
+  }
+}
+
+// ---
+
+/** Milliseconds without a key stroke before anything is asked. */
+const PAUSE = 250;
+
+const NONE: LayerSets = { mlp: [], attn: [] };

@@ -1,0 +1,31 @@
+import type { TokenEvent } from '../worker/api.ts';
+
+/** A continuation cut where the two models part. */
+export interface Parting {
+  /** What both say. */
+  readonly same: readonly TokenEvent[];
+  /** What only this one says; empty when they never part. */
+  readonly own: readonly TokenEvent[];
+}
+
+/** Cuts a continuation at the first difference; −1 when there is none. */
+export function partAt(tokens: readonly TokenEvent[], firstDifference: number): Parting {
+  if (firstDifference < 0) return { same: tokens, own: [] };
+  return { same: tokens.slice(0, firstDifference), own: tokens.slice(firstDifference) };
+}
+
+/** Where a text is cut so that it ends with its first sentence: behind the first `.`, `!` or `?`; −1 without one. */
+export function firstSentence(text: string): number {
+  const found = /[.!?][”"’']?(?=\s|$)/.exec(text);
+  return found ? found.index + found[0].length : -1;
+}
+
+/** The token that changed most, and by how much; null when nothing did. */
+export function largestDivergence(
+  tokens: readonly TokenEvent[],
+  divergence: readonly number[],
+): { readonly text: string; readonly value: number } | null {
+  const value = Math.max(0, ...divergence);
+  if (value === 0) return null;
+  return { text: tokens[divergence.indexOf(value)]?.text.trim() ?? '', value };
+}

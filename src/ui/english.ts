@@ -1,0 +1,417 @@
+import type { Hparams } from '../worker/api.ts';
+import type { Messages } from './messages.ts';
+
+/** The page in English. */
+export const english: Messages = {
+  title: 'Palimpsest',
+  claim: 'Change what a language model finds obvious.',
+  lead: 'A small model runs in this tab. Write over what it takes for granted, see the proof, switch it back. Nothing leaves your machine.',
+  skip: 'Skip to the prompt',
+  steps: { ask: 'Ask', edit: 'Edit', compare: 'Compare' },
+  stepsLabel: 'Steps',
+  close: 'Close',
+  cancel: 'Cancel',
+  dismiss: 'Dismiss',
+  and: (items) => new Intl.ListFormat('en', { type: 'conjunction' }).format(items),
+  quote: (text) => `“${text}”`,
+
+  ask: {
+    intro: 'What does the model expect to come next?',
+    prompt: 'When the model reads',
+    placeholder: 'Begin a sentence and stop where the model should go on',
+    examples: 'Examples',
+    exampleKind: { commonsense: 'commonsense', fact: 'fact' },
+    exampleTarget: 'write over it with',
+    tokens: 'As tokens',
+    tokenCount: (count, limit) => `${count} of at most ${limit}`,
+    editedToken: 'the edit begins here',
+    next: 'Next token',
+    nextOriginal: 'Next token, original model',
+    nextSummary: (top, figure) =>
+      `Likeliest next tokens: ${top.map(({ text, probability }) => `${text.trim()} ${figure(probability)}`).join(', ')}.`,
+    token: 'Token',
+    probability: 'Probability',
+    continues: (text) => `The model continues: ${text}`,
+    continuesOriginal: (text) => `The original model continues: ${text}`,
+    peek: 'Hold to see the original',
+    peeking: 'Showing the original',
+    under: 'Underneath, scraped off:',
+    waiting: 'The model’s words appear here once it is loaded.',
+  },
+
+  opening: {
+    heading: 'Opening the model',
+    again: 'Opening the model again',
+    failed: 'The model could not be opened',
+    retry: 'Try again',
+    cpu: 'Try on the CPU',
+  },
+
+  stage: (kind, id) => {
+    const names: Record<string, string> = kind === 'open' ? OPEN_STAGES : kind === 'edit' ? EDIT_STAGES : {};
+    return names[id] ?? (kind === 'compare' ? 'Compare both models' : id.replace(/^./, (first) => first.toUpperCase()));
+  },
+  stageState: { waiting: 'waiting', running: 'running', done: 'done', skipped: 'known already' },
+  stageCount: (unit, done, total) => (unit === 'bytes' ? `${done} of ${total}` : `${done} of ${total} ${unit}`),
+  stagesLabel: { open: 'Stages of opening', edit: 'Stages of the edit', compare: 'Stages of the comparison' },
+
+  edit: {
+    intro: 'Write over it.',
+    target: 'it should continue',
+    targetPlaceholder: 'in your own words',
+    targetTokens: (tokens) => `${tokens} tokens`,
+    where: 'Where it is written',
+    whereNote:
+      'Cosine between what each part of a layer reads and what it adds, at the prompt’s last token. The rule takes those near zero.',
+    whereSummary: 'What this can and cannot tell',
+    whereMore:
+      'A picture of this prompt in this model, not a proof of where knowledge lives: in our measurements, layers chosen this way did no better than random ones. Click a layer to decide yourself.',
+    whereWaiting: 'Cosines appear once the model has read the prompt.',
+    layer: 'Layer',
+    modules: { mlp: 'MLP', attn: 'Attention' },
+    cell: (module, layer, cosine, candidate) =>
+      `Write ${module} layer ${layer}, cosine ${cosine}${candidate ? '' : ', outside the rule’s range'}`,
+    chosen: (module, layers) => (layers.length === 0 ? `${module}: none` : `${module}: ${layers.join(', ')}`),
+    byHand: 'chosen by hand',
+    byRule: 'Back to the rule',
+    presets: 'How',
+    preset: {
+      'dem+/default': {
+        name: 'DEM+',
+        means:
+          'Every token of the target gets its own key, in most MLP layers and three attention layers. Takes almost always.',
+      },
+      'dem+/mlp-only': {
+        name: 'MLP only',
+        means: 'DEM+ without attention: the fewest side effects, and it stacks best.',
+      },
+      'dem+/article-layers': {
+        name: 'Article’s layers',
+        means: 'DEM+ in the three layers nearest zero of each module, as the article chooses them.',
+      },
+      'dem/recommended': {
+        name: 'DEM',
+        means:
+          'The article’s method as we read it: one change per layer, at the prompt’s last token. Takes three to four times in five.',
+      },
+    },
+    advanced: 'More settings',
+    subject: 'Subject',
+    subjectNote: 'Words of the prompt that the edit is about. Optional.',
+    subjectMissing: (subject) => `“${subject}” does not occur in the prompt`,
+    changed: 'changed',
+    reset: 'Reset all',
+    setting: (name) => SETTINGS[name] ?? { name, means: '' },
+    choice: (name, value) => CHOICES[`${name}.${value}`] ?? value,
+    on: 'on',
+    off: 'off',
+    go: 'Edit',
+    goAgain: 'Edit again',
+    running: 'Editing …',
+    lasts: (seconds) => `about ${seconds}`,
+    keys: 'Ctrl Enter',
+    firstTime: 'The first edit gathers statistics, later ones reuse them.',
+    cancelled: 'Stopped. Nothing was written.',
+    needsTarget: 'Say how it should continue.',
+    notReady: 'The model is still loading.',
+  },
+
+  curve: {
+    label: 'Loss of the optimization',
+    loss: 'loss',
+    nll: 'target',
+    stop: (value) => `stops at ${value}`,
+    summary: (step, steps, nll, first) =>
+      `Step ${step} of at most ${steps}: the target’s negative log likelihood went from ${first} to ${nll} nats per token.`,
+    waiting: 'The curve begins with the optimization.',
+  },
+
+  proof: {
+    took: 'It took.',
+    missed: 'It did not take.',
+    tookNote: (prompt, target) => `After “${prompt}” the model now says “${target}”, word for word.`,
+    missedNote: (edited) => `The weights were changed, but the model still says “${edited}”.`,
+    why: 'Why',
+    shortfall: {
+      optimization: {
+        why: 'The optimization ended before the target was likely.',
+        advice: 'Give it more steps, or more layers to write in.',
+      },
+      share: {
+        why: 'The solve wrote only part of what was asked, to spare what the model knows.',
+        advice: 'Lower the weight of old knowledge (λ).',
+      },
+      'cross-talk': {
+        why: 'The layers disturbed one another: the written model is worse than the optimized one.',
+        advice: 'Write in other layers, or in the MLP only.',
+      },
+    },
+    tries: 'Switch it off and edit again with',
+    remedy: {
+      steps: (steps) => `${steps} steps`,
+      layers: () => 'all candidate layers',
+      memory: (share) => `λ at ${share} of the key width`,
+      preset: (name) => `the preset ${name}`,
+    },
+    probability: 'Target’s probability',
+    probabilityNote: 'mean per token',
+    rank: 'Rank of its first token',
+    rankNote: (first) => (first ? 'every token of it now comes first' : 'not every token of it comes first'),
+    spot: 'Asked in other words',
+    spotCount: (hits, all) => `${hits} of ${all}`,
+    spotNote: 'answered with exactly the target',
+    spotKind: { paraphrase: 'in other words', name: 'with a name', prefix: 'after other text' },
+    hit: 'as wished',
+    miss: 'something else',
+    drift: 'Drift elsewhere',
+    driftValue: (nats) => `${nats} nats`,
+    driftNote: (texts, ratio) => `per token over ${texts} unrelated texts; perplexity × ${ratio}`,
+    notMeasured: 'not measured',
+    loop: 'Loops',
+    loopNone: 'none',
+    loopSome: 'looping',
+    loopNote: (share) => `${share} of 4-grams repeat`,
+    written: 'Written',
+    weights: (count) => `${count} weights`,
+    writtenNote: (norm) => `none changed by more than ${norm} of its size`,
+    optimized: (optimized, written) => `Optimizer’s last loss ${optimized}, written model’s ${written} nats`,
+    gap: 'a gap: the layers disturb one another',
+    noGap: 'no gap: what was optimized is what was written',
+    where: 'Layer by layer',
+    columns: {
+      site: 'Site',
+      weight: 'Weight',
+      norm: '‖ΔW‖ / ‖W‖',
+      s: 's of width',
+      share: 'Realized',
+      rank: 'Rank',
+      memory: 'Memory',
+    },
+    columnsNote:
+      's = kᵀC₀⁻¹k says how unusual the edited key is for this layer, beside the key’s width. Realized is the share of the wished change that the solve wrote. Memory counts the keys it had to leave alone.',
+    site: (kind, layer) => `${kind} ${layer}`,
+    leftOut: (site, keys, budget) =>
+      `${site} was left out: it would have to hold ${keys} keys and should hold at most ${budget}.`,
+    duration: (seconds) => `in ${seconds}`,
+    beforeAfter: (before, after) => `from ${before} to ${after}`,
+  },
+
+  compare: {
+    intro: 'The same words, two models.',
+    prompt: 'Ask both',
+    run: 'Compare',
+    running: 'Reading with both …',
+    sameAsAsk: 'Back to the prompt above',
+    tryNames: 'In other words',
+    original: 'Original',
+    edited: (on) => `Edited`.concat(on === '1' ? ', 1 edit on' : `, ${on} edits on`),
+    noEdit: 'Edited, none on',
+    equal: 'Both say the same, word for word.',
+    parts: 'first difference',
+    nothing: 'Nothing to compare yet. Make an edit, and both models answer here side by side.',
+    kl: 'Divergence before each token',
+    klNote: 'KL(original ‖ edited), nats',
+    klToken: (nats) => `${nats} nats`,
+    klSummary: (text, nats) => `Largest before “${text}”: ${nats} nats.`,
+    next: 'What comes first',
+    token: 'Token',
+    before: 'Original',
+    after: 'Edited',
+    rankChange: 'Rank',
+    change: 'Change',
+  },
+
+  stack: {
+    heading: 'Edits',
+    open: (count) => (count === '0' ? 'Edits' : `Edits (${count})`),
+    empty: 'None yet. Each edit is a layer of its own over the untouched model: switch it, dose it, take it off.',
+    restored: (count) =>
+      count === '1' ? 'Found again: 1 edit from before.' : `Found again: ${count} edits from before.`,
+    switch: (target) => `Edit “${target}”`,
+    on: 'on',
+    off: 'off',
+    dose: 'Dose',
+    doseOf: (target) => `Dose of “${target}”`,
+    remove: 'Remove',
+    removeOf: (target) => `Remove “${target}”`,
+    removeSure: 'Remove for good?',
+    removeYes: 'Remove',
+    keep: 'Keep',
+    took: 'took',
+    missed: 'did not take',
+    stale: 'stale',
+    staleNote: 'Computed on top of an edit that is off, dosed otherwise or gone.',
+    method: (preset, sites) => `${preset}, ${sites} weights`,
+    kept: 'Kept in this browser.',
+    notKept: (reason) => `Not kept beyond this tab: ${reason}`,
+    size: (bytes) => bytes,
+  },
+
+  job: {
+    label: 'Running',
+    elapsed: (seconds) => seconds,
+    percent: (stage, percent) => `${stage}: ${percent}`,
+  },
+
+  device: {
+    badge: (kind, threads) =>
+      kind === 'webgpu' ? 'WebGPU' : threads > 1 ? `CPU, ${threads} threads` : 'CPU, 1 thread',
+    waiting: 'Device …',
+    label: (badge) => `Device: ${badge}`,
+    heading: 'Where it runs',
+    reason: {
+      chosen: 'You chose this.',
+      'gpu-works': 'The graphics device was found and computes the right numbers.',
+      'no-webgpu': 'This browser has no WebGPU, so the CPU does the work.',
+      'no-adapter': 'The browser has WebGPU but found no graphics device, so the CPU does the work.',
+      'software-adapter': 'The only graphics device is a software one: right, but slower than the CPU.',
+      limit: 'A weight is too large for this graphics device, so the CPU does the work.',
+      untrusted: 'The graphics device computed other numbers than it must, so it is not used.',
+      lost: 'The graphics device went away more than once, so the CPU does the work.',
+      failed: 'The graphics device could not be opened, so the CPU does the work.',
+    },
+    choice: {
+      auto: { name: 'Automatic', means: 'the faster one that computes right' },
+      webgpu: { name: 'WebGPU', means: 'the graphics device' },
+      wasm: { name: 'CPU', means: 'WebAssembly; the graphics device stays untouched' },
+    },
+    choose: 'Run the model on',
+    apply: 'Open again',
+    adapter: 'Adapter',
+    threads: 'Threads',
+    threadsValue: (threads, isolated) => (isolated ? threads : `${threads}; the page is not isolated, so no more`),
+    selfCheck: 'Self-check',
+    selfCheckValue: (difference, against) =>
+      against === 'stored'
+        ? `a known sentence gives the known numbers, to ${difference}`
+        : `a known sentence gives the CPU’s numbers, to ${difference}`,
+    selfCheckNone: 'not made',
+    detail: 'Details',
+  },
+
+  model: {
+    waiting: 'Model …',
+    badge: (name, parameters) => `${name} ${parameters}`,
+    label: (badge) => `Model: ${badge}`,
+    heading: (name) => name,
+    note: 'Trained for this page on a small world of everyday events and facts. It knows little else.',
+    family: 'Family',
+    parameters: 'Parameters',
+    layers: 'Layers',
+    width: 'Width',
+    heads: 'Heads',
+    mlp: 'MLP width',
+    vocabulary: 'Vocabulary',
+    context: 'Reads at most',
+    contextValue: (tokens) => `${tokens} tokens`,
+    from: 'Came from',
+    fromValue: (from, bytes) => (from === 'store' ? 'this browser’s store, no download' : `the network, ${bytes}`),
+    hash: 'Fingerprint',
+  },
+
+  theme: {
+    label: (now) => `Theme: ${now}`,
+    name: { system: 'as the system', light: 'light', dark: 'dark' },
+  },
+
+  help: {
+    button: 'Keyboard shortcuts',
+    heading: 'Keys',
+    shortcut: {
+      edit: { keys: 'Ctrl Enter', means: 'Edit' },
+      cancel: { keys: 'Esc', means: 'Cancel what runs' },
+      peek: { keys: 'O', means: 'Hold: show the original' },
+      help: { keys: '?', means: 'This list' },
+    },
+    singleKeys: 'Keys without Ctrl',
+    about: 'Single keys do nothing while you type.',
+  },
+
+  notice: {
+    restarted: 'The model is open again, and your edits with it.',
+    died: 'The part that computes stopped, most likely for want of memory. It is starting again; finished edits are kept.',
+    deviceLost: 'The graphics device went away. The model is being rebuilt; nothing needs to be done again.',
+    deviceRebuilt: 'The model is back.',
+    notKept: (detail) => `Finished edits are not kept beyond this tab: ${detail}`,
+    label: 'Notices',
+  },
+
+  error: {
+    title: {
+      aborted: 'Stopped',
+      busy: 'Something else is running',
+      'context-overflow': 'Too long for this model',
+      'device-lost': 'The graphics device went away',
+      'hash-mismatch': 'A file arrived damaged',
+      'ill-conditioned': 'The equations have no reliable solution',
+      internal: 'That is our mistake',
+      'invalid-checkpoint': 'These weights cannot be read',
+      'invalid-hyperparameter': 'Some settings do not fit',
+      'invalid-input': 'That cannot be read',
+      'invalid-request': 'This edit needs a little more',
+      'invalid-tokenizer': 'The tokenizer does not fit the model',
+      'missing-file': 'A file is missing',
+      network: 'The download failed',
+      'no-device': 'Nothing here can run the model',
+      'not-finite': 'The calculation became unstable',
+      'out-of-memory': 'Not enough memory',
+      quota: 'The browser has no room left',
+      shader: 'The graphics device refused a program',
+      'unsupported-model': 'This kind of model is not supported',
+      'untrusted-device': 'This device computes wrong numbers',
+      'worker-died': 'The part that computes stopped',
+    },
+    sentence: (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`.replace(/([.!?…])\.$/, '$1'),
+    details: 'Details',
+    retry: 'Try again',
+  },
+
+  footer: 'Everything happens in this tab: no server, no account, no tracking.',
+};
+
+// ---
+
+const OPEN_STAGES: Record<string, string> = {
+  probe: 'Look at the device',
+  download: 'Download',
+  verify: 'Check the files',
+  load: 'Load',
+  check: 'Self-check',
+};
+
+const EDIT_STAGES: Record<string, string> = {
+  templates: 'Sample contexts',
+  rank: 'Rank layers',
+  covariance: 'Gather statistics',
+  factor: 'Factor',
+  optimize: 'Optimize the target',
+  write: 'Write',
+  verify: 'Verify',
+};
+
+const SETTINGS: Partial<Record<keyof Hparams, { readonly name: string; readonly means: string }>> = {
+  layerRule: { name: 'Rule', means: 'which cosines are taken' },
+  cosine: { name: 'Cosine of', means: 'the vectors it compares' },
+  mlpCount: { name: 'MLP layers', means: 'a count, or below 1 a share' },
+  attnCount: { name: 'Attention layers', means: 'a count, or below 1 a share' },
+  steps: { name: 'Steps', means: 'evaluations at most' },
+  stepSize: { name: 'Step size', means: 'share of the residual norm' },
+  stop: { name: 'Stop below', means: 'nats per token' },
+  klFactor: { name: 'KL weight', means: 'how much the subject stays itself' },
+  covarianceShare: { name: 'λ, old knowledge', means: 'share of the key width' },
+  prefixes: { name: 'Contexts', means: 'sampled texts before the prompt' },
+  remember: { name: 'Earlier edits', means: 'their keys are left alone' },
+  seed: { name: 'Seed', means: 'of every draw' },
+};
+
+const CHOICES: Record<string, string> = {
+  'layerRule.zero': 'nearest zero',
+  'layerRule.largest': 'largest',
+  'layerRule.negative': 'most negative',
+  'layerRule.random': 'random',
+  'layerRule.fixed': 'all candidates',
+  'cosine.module': 'module in and out',
+  'cosine.prenorm': 'residual and module out',
+  'cosine.residual': 'residual before and after',
+  'cosine.block': 'block in and out',
+};

@@ -1,0 +1,285 @@
+import type { ErrorCode } from '../base/errors.ts';
+import type { CandidateView, DeviceChoice, DeviceReport, Hparams, Shortfall, SpotCheck } from '../worker/api.ts';
+import type { Shortcut } from './shortcuts.ts';
+import type { JobKind, Stage } from './stages.ts';
+import type { Step } from './route.svelte.ts';
+import type { Remedy } from './remedies.ts';
+import type { PresetId } from './settings.ts';
+import type { Theme } from './preferences.svelte.ts';
+
+/**
+ * Everything the page says in one language. Sentences with values are functions, and the values come formatted: a second
+ * language is a second object of this type, and no component changes.
+ */
+export interface Messages {
+  readonly title: string;
+  readonly claim: string;
+  readonly lead: string;
+  readonly skip: string;
+  readonly steps: Readonly<Record<Step, string>>;
+  readonly stepsLabel: string;
+  readonly close: string;
+  readonly cancel: string;
+  readonly dismiss: string;
+  readonly and: (items: readonly string[]) => string;
+  readonly quote: (text: string) => string;
+
+  readonly ask: {
+    readonly intro: string;
+    readonly prompt: string;
+    readonly placeholder: string;
+    readonly examples: string;
+    readonly exampleKind: Readonly<Record<'commonsense' | 'fact', string>>;
+    readonly exampleTarget: string;
+    readonly tokens: string;
+    readonly tokenCount: (count: string, limit: string) => string;
+    readonly editedToken: string;
+    readonly next: string;
+    readonly nextOriginal: string;
+    readonly nextSummary: (top: readonly CandidateView[], figure: (p: number) => string) => string;
+    readonly token: string;
+    readonly probability: string;
+    readonly continues: (text: string) => string;
+    readonly continuesOriginal: (text: string) => string;
+    readonly peek: string;
+    readonly peeking: string;
+    readonly under: string;
+    readonly waiting: string;
+  };
+
+  readonly opening: {
+    readonly heading: string;
+    readonly again: string;
+    readonly failed: string;
+    readonly retry: string;
+    readonly cpu: string;
+  };
+
+  readonly stage: (kind: JobKind, id: string) => string;
+  readonly stageState: Readonly<Record<Stage['state'], string>>;
+  readonly stageCount: (unit: Stage['unit'], done: string, total: string) => string;
+  readonly stagesLabel: Readonly<Record<JobKind, string>>;
+
+  readonly edit: {
+    readonly intro: string;
+    readonly target: string;
+    readonly targetPlaceholder: string;
+    readonly targetTokens: (tokens: string) => string;
+    readonly where: string;
+    readonly whereNote: string;
+    readonly whereSummary: string;
+    readonly whereMore: string;
+    readonly whereWaiting: string;
+    readonly layer: string;
+    readonly modules: Readonly<Record<'mlp' | 'attn', string>>;
+    readonly cell: (module: string, layer: number, cosine: string, candidate: boolean) => string;
+    readonly chosen: (module: string, layers: readonly number[]) => string;
+    readonly byHand: string;
+    readonly byRule: string;
+    readonly presets: string;
+    readonly preset: Readonly<Record<PresetId, { readonly name: string; readonly means: string }>>;
+    readonly advanced: string;
+    readonly subject: string;
+    readonly subjectNote: string;
+    readonly subjectMissing: (subject: string) => string;
+    readonly changed: string;
+    readonly reset: string;
+    readonly setting: (name: keyof Hparams) => { readonly name: string; readonly means: string };
+    readonly choice: (name: keyof Hparams, value: string) => string;
+    readonly on: string;
+    readonly off: string;
+    readonly go: string;
+    readonly goAgain: string;
+    readonly running: string;
+    readonly lasts: (seconds: string) => string;
+    readonly keys: string;
+    readonly firstTime: string;
+    readonly cancelled: string;
+    readonly needsTarget: string;
+    readonly notReady: string;
+  };
+
+  readonly curve: {
+    readonly label: string;
+    readonly loss: string;
+    readonly nll: string;
+    readonly stop: (value: string) => string;
+    readonly summary: (step: string, steps: string, nll: string, first: string) => string;
+    readonly waiting: string;
+  };
+
+  readonly proof: {
+    readonly took: string;
+    readonly missed: string;
+    readonly tookNote: (prompt: string, target: string) => string;
+    readonly missedNote: (edited: string) => string;
+    readonly why: string;
+    readonly shortfall: Readonly<Record<Shortfall, { readonly why: string; readonly advice: string }>>;
+    readonly tries: string;
+    readonly remedy: Readonly<Record<Remedy['kind'], (value: string) => string>>;
+    readonly probability: string;
+    readonly probabilityNote: string;
+    readonly rank: string;
+    readonly rankNote: (first: boolean) => string;
+    readonly spot: string;
+    readonly spotCount: (hits: string, all: string) => string;
+    readonly spotNote: string;
+    readonly spotKind: Readonly<Record<SpotCheck['kind'], string>>;
+    readonly hit: string;
+    readonly miss: string;
+    readonly drift: string;
+    readonly driftValue: (nats: string) => string;
+    readonly driftNote: (texts: string, ratio: string) => string;
+    readonly notMeasured: string;
+    readonly loop: string;
+    readonly loopNone: string;
+    readonly loopSome: string;
+    readonly loopNote: (share: string) => string;
+    readonly written: string;
+    readonly weights: (count: string) => string;
+    readonly writtenNote: (norm: string) => string;
+    readonly optimized: (optimized: string, written: string) => string;
+    readonly gap: string;
+    readonly noGap: string;
+    readonly where: string;
+    readonly columns: {
+      readonly site: string;
+      readonly weight: string;
+      readonly norm: string;
+      readonly s: string;
+      readonly share: string;
+      readonly rank: string;
+      readonly memory: string;
+    };
+    readonly columnsNote: string;
+    readonly site: (kind: string, layer: string) => string;
+    readonly leftOut: (site: string, keys: string, budget: string) => string;
+    readonly duration: (seconds: string) => string;
+    readonly beforeAfter: (before: string, after: string) => string;
+  };
+
+  readonly compare: {
+    readonly intro: string;
+    readonly prompt: string;
+    readonly run: string;
+    readonly running: string;
+    readonly sameAsAsk: string;
+    readonly tryNames: string;
+    readonly original: string;
+    readonly edited: (on: string) => string;
+    readonly noEdit: string;
+    readonly equal: string;
+    readonly parts: string;
+    readonly nothing: string;
+    readonly kl: string;
+    readonly klNote: string;
+    readonly klToken: (nats: string) => string;
+    readonly klSummary: (text: string, nats: string) => string;
+    readonly next: string;
+    readonly token: string;
+    readonly before: string;
+    readonly after: string;
+    readonly rankChange: string;
+    readonly change: string;
+  };
+
+  readonly stack: {
+    readonly heading: string;
+    readonly open: (count: string) => string;
+    readonly empty: string;
+    readonly restored: (count: string) => string;
+    readonly switch: (target: string) => string;
+    readonly on: string;
+    readonly off: string;
+    readonly dose: string;
+    readonly doseOf: (target: string) => string;
+    readonly remove: string;
+    readonly removeOf: (target: string) => string;
+    readonly removeSure: string;
+    readonly removeYes: string;
+    readonly keep: string;
+    readonly took: string;
+    readonly missed: string;
+    readonly stale: string;
+    readonly staleNote: string;
+    readonly method: (preset: string, sites: string) => string;
+    readonly kept: string;
+    readonly notKept: (reason: string) => string;
+    readonly size: (bytes: string) => string;
+  };
+
+  readonly job: {
+    readonly label: string;
+    readonly elapsed: (seconds: string) => string;
+    readonly percent: (stage: string, percent: string) => string;
+  };
+
+  readonly device: {
+    readonly badge: (kind: DeviceReport['kind'], threads: number) => string;
+    readonly waiting: string;
+    readonly label: (badge: string) => string;
+    readonly heading: string;
+    readonly reason: Readonly<Record<DeviceReport['reason'], string>>;
+    readonly choice: Readonly<Record<DeviceChoice, { readonly name: string; readonly means: string }>>;
+    readonly choose: string;
+    readonly apply: string;
+    readonly adapter: string;
+    readonly threads: string;
+    readonly threadsValue: (threads: string, isolated: boolean) => string;
+    readonly selfCheck: string;
+    readonly selfCheckValue: (difference: string, against: 'stored' | 'cpu') => string;
+    readonly selfCheckNone: string;
+    readonly detail: string;
+  };
+
+  readonly model: {
+    readonly waiting: string;
+    readonly badge: (name: string, parameters: string) => string;
+    readonly label: (badge: string) => string;
+    readonly heading: (name: string) => string;
+    readonly note: string;
+    readonly family: string;
+    readonly parameters: string;
+    readonly layers: string;
+    readonly width: string;
+    readonly heads: string;
+    readonly mlp: string;
+    readonly vocabulary: string;
+    readonly context: string;
+    readonly contextValue: (tokens: string) => string;
+    readonly from: string;
+    readonly fromValue: (from: 'network' | 'store', bytes: string) => string;
+    readonly hash: string;
+  };
+
+  readonly theme: {
+    readonly label: (now: string) => string;
+    readonly name: Readonly<Record<Theme, string>>;
+  };
+
+  readonly help: {
+    readonly button: string;
+    readonly heading: string;
+    readonly shortcut: Readonly<Record<Shortcut, { readonly keys: string; readonly means: string }>>;
+    readonly singleKeys: string;
+    readonly about: string;
+  };
+
+  readonly notice: {
+    readonly restarted: string;
+    readonly died: string;
+    readonly deviceLost: string;
+    readonly deviceRebuilt: string;
+    readonly notKept: (detail: string) => string;
+    readonly label: string;
+  };
+
+  readonly error: {
+    readonly title: Readonly<Record<ErrorCode, string>>;
+    readonly sentence: (text: string) => string;
+    readonly details: string;
+    readonly retry: string;
+  };
+
+  readonly footer: string;
+}

@@ -1,0 +1,34 @@
+import type { Hparams, Shortfall } from '../worker/api.ts';
+import type { Changes, PresetId } from './settings.ts';
+
+/** One thing to try after an edit that didn't take. */
+export interface Remedy {
+  readonly kind: 'steps' | 'layers' | 'memory' | 'preset';
+  /** What it sets, for the button's words. */
+  readonly value: number;
+  readonly preset: PresetId;
+  readonly changes: Changes;
+}
+
+/** What to try, from the causes that the proof names; each is one button that edits again. */
+export function remediesFor(
+  shortfall: readonly Shortfall[],
+  preset: PresetId,
+  changes: Changes,
+  hparams: Hparams,
+): Remedy[] {
+  const remedies: Remedy[] = [];
+  const add = (kind: Remedy['kind'], value: number, change: Changes) =>
+    remedies.push({ kind, value, preset, changes: { ...changes, ...change } });
+  if (preset.startsWith('dem/')) remedies.push({ kind: 'preset', value: 0, preset: 'dem+/default', changes: {} });
+  if (shortfall.includes('optimization')) {
+    add('steps', 2 * hparams.steps, { steps: 2 * hparams.steps });
+    if (hparams.layerRule !== 'fixed') add('layers', 0, { layerRule: 'fixed', mlpLayers: null, attnLayers: null });
+  }
+  const covarianceShare = hparams.covarianceShare / 3;
+  if (shortfall.includes('share')) add('memory', covarianceShare, { covarianceShare });
+  if (shortfall.includes('cross-talk') && preset === 'dem+/default') {
+    remedies.push({ kind: 'preset', value: 0, preset: 'dem+/mlp-only', changes: {} });
+  }
+  return remedies;
+}

@@ -1,0 +1,33 @@
+import type { EditRequest } from '../worker/api.ts';
+
+/** What the form holds. */
+export interface Draft {
+  /** What the model reads, as it reads it. */
+  readonly prompt: string;
+  readonly target: string;
+  /** Words of the prompt; empty for none. */
+  readonly subject: string;
+}
+
+/**
+ * The engine's request from what the form holds: the subject becomes the prompt's `{}`. The prompt's own `{}` stays, and
+ * so does a prompt without the subject: the engine names those faults.
+ */
+export function makeRequest({ prompt, target, subject }: Draft, paraphrases: readonly string[] = []): EditRequest {
+  const words = subject.trim();
+  const asked = paraphrases.length > 0 ? { paraphrases } : {};
+  if (words === '') return { prompt, target, ...asked };
+  const holed = prompt.includes('{}') ? prompt : prompt.replace(words, '{}');
+  return { prompt: holed, subject: words, target, ...asked };
+}
+
+/** A request as the form shows it: the subject in its place. */
+export function toDraft({ prompt, subject = '', target }: EditRequest): Draft {
+  return { prompt: subject === '' ? prompt : prompt.replace('{}', () => subject), target, subject };
+}
+
+/** Whether a subject can be what the prompt is about: no subject, or one that occurs in it. */
+export function isSubjectThere({ prompt, subject }: Draft): boolean {
+  const words = subject.trim();
+  return words === '' || prompt.includes('{}') || prompt.includes(words);
+}
