@@ -121,6 +121,11 @@ export function parseSite(text: string, n_layers = Infinity): Site {
   return site;
 }
 
+/** Every site of a model, in the order of computation. */
+export function allSites(n_layers: number): Site[] {
+  return Array.from({ length: n_layers }, (_, layer) => SITE_KINDS.map((kind): Site => ({ kind, layer }))).flat();
+}
+
 /** Order of computation: by layer, attention before MLP. */
 export function compareSites(a: Site, b: Site): number {
   return a.layer - b.layer || SITE_KINDS.indexOf(a.kind) - SITE_KINDS.indexOf(b.kind);

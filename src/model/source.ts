@@ -46,13 +46,20 @@ export function httpSource(base: string, options: HttpSourceOptions): ModelSourc
 
   const bring = memoize(async (file: string): Promise<ByteFile> => {
     const watch = watching;
-    const key = `${name}@${revision ?? ''}/${file}`;
+    const folder = `${name}@${revision ?? ''}/`;
+    const key = folder + file;
     const url = `${base.replace(/\/$/, '')}/${file.split('/').map(encodeURIComponent).join('/')}`;
     const due = Object.hasOwn(expected, file) ? expected[file] : undefined;
     const kept = await store.open(key, (start, end) => downloadRange(url, start, end, { ...patient, name: file }));
     if (kept && (due === undefined || kept.hash === (await combineHashes(due.chunks)))) return { ...kept, name: file };
+    if (await store.canDoWithout(key, folder)) throw missing(name, file);
     const writer = await store.write(key, due);
-    await download(url, writer, { ...watch, ...patient, name: file });
+    try {
+      await download(url, writer, { ...watch, ...patient, name: file });
+    } catch (error) {
+      if (error instanceof EditorError && error.code === 'missing-file') await store.noteMissing(key);
+      throw error;
+    }
     return { ...(await writer.finish()), name: file };
   });
 

@@ -5,6 +5,8 @@ import type { Bytes } from './byte-file.ts';
 /** What a downloaded file is made of. Its last change, to `complete`, comes after all of its chunks are stored. */
 export interface FileManifest {
   readonly complete: boolean;
+  /** Set in place of all else for a file that the server doesn't have. */
+  readonly missing?: true;
   /** The whole length; null while the server hasn't told it. */
   readonly bytes: number | null;
   readonly chunkBytes: number;

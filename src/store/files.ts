@@ -33,6 +33,13 @@ export interface FileStore {
   open(key: string, refetch?: Refetch): Promise<StoredFile | undefined>;
   /** Begins a file, or goes on with one that was cut; what is here already is checked. */
   write(key: string, expected?: Expected): Promise<FileWriter>;
+  /** Notes that the server doesn't have a file. */
+  noteMissing(key: string): Promise<void>;
+  /**
+   * Whether a file was missing and its folder was loaded all the same: a file was completed after that note. Then it is
+   * optional, and nobody need be asked again.
+   */
+  canDoWithout(key: string, folder: string): Promise<boolean>;
   remove(key: string): Promise<void>;
   /** Every file that is here, also in part. */
   list(): Promise<{ readonly key: string; readonly manifest: FileManifest }[]>;
@@ -53,13 +60,18 @@ export function createFileStore(database: Database, chunkBytes = CHUNK_BYTES): F
       await database.delete('manifests', key);
       for (const chunk of await database.keys('chunks', chunkPrefix(key))) await database.delete('chunks', chunk);
     },
+    async noteMissing(key) {
+      const nothing = { complete: false, bytes: null, chunkBytes, chunks: [], etag: null };
+      await database.put('manifests', key, { ...nothing, missing: true, savedAt: Date.now() });
+    },
+    async canDoWithout(key, folder) {
+      const note = await database.get('manifests', key);
+      if (!note?.missing) return false;
+      const all = await listManifests(database, folder);
+      return all.some(({ manifest }) => manifest.complete && manifest.savedAt >= note.savedAt);
+    },
     async list() {
-      const keys = await database.keys('manifests', '');
-      const manifests = await Promise.all(keys.map((key) => database.get('manifests', key)));
-      return keys.flatMap((key, i) => {
-        const manifest = manifests[i];
-        return manifest ? [{ key, manifest }] : [];
-      });
+      return (await listManifests(database, '')).filter(({ manifest }) => !manifest.missing);
     },
   };
 }
@@ -76,6 +88,15 @@ export async function persistStorage(): Promise<boolean> {
 }
 
 // ---
+
+async function listManifests(database: Database, prefix: string): Promise<{ key: string; manifest: FileManifest }[]> {
+  const keys = await database.keys('manifests', prefix);
+  const manifests = await Promise.all(keys.map((key) => database.get('manifests', key)));
+  return keys.flatMap((key, i) => {
+    const manifest = manifests[i];
+    return manifest ? [{ key, manifest }] : [];
+  });
+}
 
 function storageManager(): StorageManager | undefined {
   return (globalThis.navigator as Navigator | undefined)?.storage as StorageManager | undefined;

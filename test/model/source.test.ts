@@ -111,6 +111,32 @@ describe('a folder on a server', () => {
     database.close();
   });
 
+  test('is not asked again for what it lacked, once the model was loaded without it', async () => {
+    const database = await openDatabase('optional');
+    await visit(database).open('config.json');
+    const load = async () => {
+      const source = visit(database);
+      await expectFault(() => source.open('extra.json'), 'missing-file');
+      await source.open('model.safetensors');
+    };
+    await load();
+    server.asked.length = 0;
+    await load();
+    expect(server.asked).toEqual([]);
+    expect(await createFileStore(database, 300).list()).toHaveLength(2);
+    database.close();
+  });
+
+  test('is asked again for what it lacked, when that was the end of it', async () => {
+    const database = await openDatabase('not optional');
+    await visit(database).open('config.json');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await expectFault(() => visit(database).open('late.safetensors'), 'missing-file');
+    files.set('models/m/late.safetensors', WEIGHTS);
+    expect(await (await visit(database).open('late.safetensors')).read(0, 1000)).toEqual(WEIGHTS);
+    database.close();
+  });
+
   test('that lacks a file says so, and a later try may find it', async () => {
     const source = visit(memoryDatabase());
     await expectFault(() => source.open('new.json'), 'missing-file', '404');

@@ -124,7 +124,9 @@ sharedOrSkip()('the fixtures', () => {
     tensors.set('transformer.ln_f.bias', { dtype: 'int64', shape: [64], bytes: new Uint8Array(512) });
     const fault = await faultOf(() => openMade('gpt2', tensors));
     expect(fault.code).toBe('invalid-checkpoint');
-    expect(fault.found).toMatchInlineSnapshot(`"2 tensors missing: transformer.wpe.weight, transformer.h.3.mlp.c_proj.bias; 1 tensor unexpected: transformer.h.6.ln_1.weight; 1 tensor of another shape: transformer.h.0.attn.c_proj.weight is [64, 63], not [64, 64]; 1 tensor no floats: transformer.ln_f.bias is int64"`);
+    expect(fault.found).toMatchInlineSnapshot(
+      `"2 tensors missing: transformer.wpe.weight, transformer.h.3.mlp.c_proj.bias; 1 tensor unexpected: transformer.h.6.ln_1.weight; 1 tensor of another shape: transformer.h.0.attn.c_proj.weight is [64, 63], not [64, 64]; 1 tensor no floats: transformer.ln_f.bias is int64"`,
+    );
     expect(fault.values).toEqual({ missing: 2, unexpected: 1, misshapen: 1, foreign: 1 });
   });
 
