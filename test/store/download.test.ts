@@ -60,36 +60,41 @@ describe('a download', () => {
   });
 
   test('cut at 37 % goes on from there', async () => {
-    server.behaviors.push({ cutAt: 0.37 });
-    expectSame(await downloadBytes(url(), quick), FILE);
-    expect(server.asked[1]).toMatch(/bytes=[1-9]\d*-/);
-    expect(server.asked).toHaveLength(2);
+    const taken = Math.floor(0.37 * SIZE);
+    const { progress, reached } = watchFor(taken);
+    server.behaviors.push({ cutAt: 0.37, cutAfter: reached });
+    expectSame(await downloadBytes(url(), { ...quick, progress }), FILE);
+    expect(server.asked).toEqual([`${NAME} bytes=0-`, `${NAME} bytes=${taken}-`]);
   });
 
   test('cut again and again goes on as long as something new comes', async () => {
-    server.behaviors.push(...Array.from({ length: 9 }, () => ({ cutAt: 0.37 })));
-    expectSame(await downloadBytes(url(), { ...quick, pauses: [1] }), FILE);
+    // Nine cuts, each when half of what was left has come.
+    const cuts = Array.from({ length: 9 }, (_, i) => watchFor(Math.floor(SIZE * (1 - 0.5 ** (i + 1))) - i));
+    server.behaviors.push(...cuts.map(({ reached }) => ({ cutAt: 0.5, cutAfter: reached })));
+    const progress = (report: Progress) => cuts.forEach((cut) => cut.progress(report));
+    expectSame(await downloadBytes(url(), { ...quick, pauses: [1], progress }), FILE);
     expect(server.asked).toHaveLength(10);
   });
 
   test('cut by a server without ranges begins anew, and not for ever', async () => {
     server.behaviors.push({ cutAt: 0.37, noRange: true }, { noRange: true });
     expectSame(await downloadBytes(url(), quick), FILE);
-    server.behaviors.push(...Array.from({ length: 9 }, () => ({ cutAt: 0.37, noRange: true })));
+    server.behaviors.push(...Array.from({ length: 40 }, () => ({ cutAt: 0.37, noRange: true })));
     await expectFault(() => downloadBytes(url(), quick), 'network', `download ${NAME}`);
     expect(server.behaviors.length).toBeGreaterThan(0);
   });
 
   test('begins anew when the file has changed', async () => {
     const two = { etag: '"two"', file: OTHER };
-    server.behaviors.push({ cutAt: 0.5 }, two, two);
-    expectSame(await downloadBytes(url(), quick), OTHER);
+    const { progress, reached } = watchFor(CHUNK);
+    server.behaviors.push({ cutAt: 0.5, cutAfter: reached }, two, two);
+    expectSame(await downloadBytes(url(), { ...quick, progress }), OTHER);
     expect(server.asked[2]).toBe(`${NAME} bytes=0-`);
   });
 
   test('outlives a server that is down for a while, and one that stalls', async () => {
     server.behaviors.push({ status: 503, headers: { 'Retry-After': '0' } }, { status: 429 }, { stall: true });
-    expectSame(await downloadBytes(url(), { ...quick, patience: 200 }), FILE);
+    expectSame(await downloadBytes(url(), { ...quick, pauses: Array<number>(20).fill(1), patience: 200 }), FILE);
   });
 
   test.each<[string, Behavior[], Parameters<typeof expectFault>[1], string]>([
@@ -169,8 +174,9 @@ describe('a download into the store', () => {
 
   test('cut for good goes on next time from the last whole part', async () => {
     const database = memoryDatabase();
-    server.behaviors.push({ cutAt: 0.5 });
-    await expectFault(() => bring(database, undefined, { ...quick, pauses: [] }), 'network');
+    const { progress, reached } = watchFor(2 * CHUNK);
+    server.behaviors.push({ cutAt: 0.5, cutAfter: reached });
+    await expectFault(() => bring(database, undefined, { ...quick, pauses: [], progress }), 'network');
     server.asked.length = 0;
     const file = await bring(database);
     expect(server.asked).toEqual([`${NAME} bytes=${2 * CHUNK}-`]);
@@ -214,10 +220,11 @@ describe('a download into the store', () => {
   test('stops when told and keeps the whole parts', async () => {
     const database = memoryDatabase();
     const stop = new AbortController();
-    server.behaviors.push({ cutAt: 0.5 });
-    const options = { ...quick, pauses: [1e9], signal: stop.signal };
-    const running = faultOf(() => bring(database, undefined, options));
-    await expect.poll(() => database.keys('chunks', '')).toHaveLength(2);
+    const { progress, reached } = watchFor(2 * CHUNK);
+    // The server holds the rest back for as long as the test runs.
+    server.behaviors.push({ cutAt: 0.5, cutAfter: new Promise(() => undefined) });
+    const running = faultOf(() => bring(database, undefined, { ...quick, progress, signal: stop.signal }));
+    await reached;
     stop.abort();
     expect((await running).code).toBe('aborted');
     const writer = await createFileStore(database, CHUNK).write('m');
@@ -226,6 +233,15 @@ describe('a download into the store', () => {
 });
 
 // ---
+
+/** A promise that is kept once so many bytes have come. */
+function watchFor(bytes: number): { progress: (report: Progress) => void; reached: Promise<void> } {
+  let reach: () => void = () => undefined;
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve;
+  });
+  return { progress: ({ done }) => done >= bytes && reach(), reached };
+}
 
 /** Byte for byte; a matcher would take seconds. */
 function expectSame(bytes: Uint8Array, due: Uint8Array): void {

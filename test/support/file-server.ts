@@ -11,6 +11,8 @@ export interface Behavior {
   readonly file?: Uint8Array;
   /** The connection breaks after this share of the bytes asked for. */
   readonly cutAt?: number;
+  /** When it breaks: bytes that the client hasn't taken by then are lost. Without it, after a moment. */
+  readonly cutAfter?: Promise<unknown>;
   /** Ranges are ignored. */
   readonly noRange?: boolean;
   /** Lengths and ETag aren't told. */
@@ -58,7 +60,7 @@ export async function startFileServer(files: ReadonlyMap<string, Uint8Array>): P
 
 function answer(
   file: Uint8Array | undefined,
-  { status, headers = {}, body, cutAt, noRange, mute, stall, etag = '"one"' }: Behavior,
+  { status, headers = {}, body, cutAt, cutAfter, noRange, mute, stall, etag = '"one"' }: Behavior,
   request: IncomingMessage,
   response: ServerResponse,
 ): void {
@@ -86,6 +88,8 @@ function answer(
   } else if (cutAt === undefined) {
     response.end(part);
   } else {
-    response.write(part.subarray(0, Math.floor(part.length * cutAt)), () => setTimeout(() => response.destroy(), 20));
+    response.write(part.subarray(0, Math.floor(part.length * cutAt)));
+    const moment = new Promise((resolve) => setTimeout(resolve, 20));
+    void (cutAfter ?? moment).then(() => response.destroy());
   }
 }
