@@ -33,7 +33,7 @@ export const english: Messages = {
     probability: 'Probability',
     continues: (text) => `The model continues: ${text}`,
     continuesOriginal: (text) => `The original model continues: ${text}`,
-    peek: 'Hold to see the original',
+    peek: 'Hold for the original',
     peeking: 'Showing the original',
     under: 'Underneath, scraped off:',
     waiting: 'The model’s words appear here once it is loaded.',

@@ -1,5 +1,5 @@
 import { invariant } from '../base/errors.ts';
-import type { EditSettings, Hparams, LayerSets, Opened } from '../worker/api.ts';
+import type { EditSettings, Hparams, LayerScores, LayerSets, Opened } from '../worker/api.ts';
 
 /** A method with one of its presets, as one choice. */
 export type PresetId = (typeof PRESET_IDS)[number];
@@ -64,6 +64,12 @@ export function toggleLayer(changes: Changes, chosen: LayerSets, module: Module,
   const { list, on } = NAMES[module];
   const some = layers.length > 0;
   return { ...without(changes, list), ...(some ? { [list]: layers } : {}), [on]: some };
+}
+
+/** Where the scale of the strip ends: at the largest cosine of either module, rounded up to a quarter. */
+export function cosineScale(scores: LayerScores): number {
+  const most = Math.max(...MODULES.flatMap((module) => scores[module].map(Math.abs)), 0);
+  return Math.min(1, Math.max(0.25, Math.ceil(4 * most) / 4));
 }
 
 /** Whether any layers are chosen by hand. */
