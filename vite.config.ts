@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
@@ -6,6 +8,12 @@ const isolation = {
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
 };
+
+/** Names the version of the shipped model, so that browsers which keep an older one fetch it anew. */
+function shippedRevision(): string {
+  const weights = 'public/models/hearth/model.safetensors';
+  return existsSync(weights) ? createHash('sha256').update(readFileSync(weights)).digest('hex').slice(0, 16) : 'none';
+}
 
 /** Files a test needs decide its suffix, the suffix decides its project: see test/run.mjs. */
 const project = (name: string, include: string, options: Record<string, unknown> = {}) => ({
@@ -17,7 +25,9 @@ export default defineConfig(({ mode }) => ({
   root: 'src',
   publicDir: '../public',
   base: './',
+  cacheDir: '../.cache/vite',
   plugins: [svelte()],
+  define: { __SHIPPED_REVISION__: JSON.stringify(shippedRevision()) },
   worker: { format: 'es' as const },
   // ONNX Runtime's WASM comes from our own folder, never from a CDN and never inlined.
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'development|production'] },

@@ -49,6 +49,22 @@ export function memoize<K, T>(make: (key: K) => Promise<T>): (key: K) => Promise
 }
 
 /**
+ * Passes reports on, at most one in `interval` milliseconds, except those that begin or end a stage.
+ */
+export function throttle(report: (progress: Progress) => void, interval: number): (progress: Progress) => void {
+  let last = -Infinity;
+  let stage = '';
+  return (progress) => {
+    const now = performance.now();
+    const isEdge = progress.stage !== stage || progress.done === progress.total;
+    if (!isEdge && now - last < interval) return;
+    last = now;
+    stage = progress.stage;
+    report(progress);
+  };
+}
+
+/**
  * Gives the event loop a turn, so that messages (an abort among them) are seen in the middle of long host work.
  * A message channel, because timers are clamped to 4 ms when nested.
  */

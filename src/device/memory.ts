@@ -90,10 +90,12 @@ export function copyTensor(gpu: Gpu, source: DeviceTensor, label?: string): Devi
   return copy;
 }
 
-/** The same memory under another shape, of at most its size; it lives as long as `source`. */
+/** The same memory under another shape, of at most its size. It takes over `source`: disposing it disposes that. */
 export function reshapeTensor(source: DeviceTensor, shape: readonly number[]): DeviceTensor {
+  const { host } = source;
+  if (host) return hostTensor({ ...host, shape, data: host.data.subarray(0, sizeOf(shape)) } as Tensor);
   invariant(source instanceof BufferTensor, 'reshape a tensor', 'it is not on the GPU');
-  return bufferTensor(source.gpu, source.buffer, source.dtype, shape, () => undefined);
+  return bufferTensor(source.gpu, source.buffer, source.dtype, shape, () => source.dispose());
 }
 
 /** Overwrites `target` with other numbers of the same type and size. */

@@ -28,11 +28,16 @@ export interface OrtOptions {
  * The first call decides the number of threads: ORT starts its WASM module once.
  */
 export async function loadOrt(build: OrtBuild, options: OrtOptions): Promise<OrtModule> {
-  const ort: OrtModule = build === 'wasm' ? await import('onnxruntime-web/wasm') : await import('onnxruntime-web/webgpu');
+  const ort: OrtModule =
+    build === 'wasm' ? await import('onnxruntime-web/wasm') : await import('onnxruntime-web/webgpu');
   const { wasm } = ort.env;
   wasm.numThreads = options.threads;
   if (options.binary) wasm.wasmBinary = options.binary;
-  else wasm.wasmPaths = build === 'wasm' ? { mjs: absolute(plainGlue), wasm: absolute(plainWasm) } : { mjs: absolute(asyncifyGlue), wasm: absolute(asyncifyWasm) };
+  else
+    wasm.wasmPaths =
+      build === 'wasm'
+        ? { mjs: absolute(plainGlue), wasm: absolute(plainWasm) }
+        : { mjs: absolute(asyncifyGlue), wasm: absolute(asyncifyWasm) };
   ort.env.logLevel = options.logLevel ?? 'error';
   return ort;
 }

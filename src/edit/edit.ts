@@ -3,7 +3,7 @@ import { makeRandom } from '../base/random.ts';
 import { throwIfAborted, type Watch } from '../base/tasks.ts';
 import type { Tensor } from '../base/tensor.ts';
 import { keyWidth } from '../model/description.ts';
-import { compareSites, formatSite, SITE_KINDS, type Site } from '../model/hooks.ts';
+import { allSites, compareSites, formatSite, SITE_KINDS, type Site } from '../model/hooks.ts';
 import type { Model } from '../model/model.ts';
 import { disposePatches, placePatches, type DosedPatch, type Patch } from '../model/patch.ts';
 import { measureLayers } from './cosines.ts';
@@ -53,8 +53,8 @@ export interface Edit {
   readonly patches: readonly Patch[];
   /** Keys at every site on the edited model, by site [slots, p]: memory for later edits. */
   readonly keys: ReadonlyMap<string, Tensor<'float64'>>;
-  /** Edits it was computed on top of. */
-  readonly parents: readonly string[];
+  /** Edits it was computed on top of, with their doses. */
+  readonly parents: readonly { readonly id: string; readonly alpha: number }[];
   readonly proof: Proof;
 }
 
@@ -77,8 +77,14 @@ export interface EditInput {
   readonly templates?: TemplateGroups;
   /** Unrelated sentences, for the drift. */
   readonly heldOut?: readonly string[];
-  /** What the watcher may see of the work before it is done. */
-  readonly onLayers?: (scores: readonly LayerScores[], layers: LayerSets) => void;
+  readonly observer?: EditObserver;
+}
+
+/** Sees the parts of an edit as they come, before the edit is done. */
+export interface EditObserver {
+  readonly layers?: (scores: readonly LayerScores[], layers: LayerSets) => void;
+  readonly targets?: (targets: Targets) => void;
+  readonly writes?: (writes: readonly SiteWrite[]) => void;
 }
 
 /**
@@ -98,7 +104,7 @@ export async function computeEdit(model: Model, input: EditInput, watch: Watch =
   const measured = await measureLayers(model, queries, hparams.cosine, watch);
   const scores = measured.map(({ cosines }) => cosines);
   const layers = chooseLayers(hparams, scores, model.description.n_layers, makeRandom(hparams.seed));
-  input.onLayers?.(scores, layers);
+  input.observer?.layers?.(scores, layers);
   watch.progress?.({ stage: 'rank', done: 1, total: 1, unit: 'steps' });
 
   const base: DosedPatch[] = stack.flatMap(({ edit, alpha }) => edit.patches.map((patch) => ({ patch, alpha })));
@@ -111,7 +117,9 @@ export async function computeEdit(model: Model, input: EditInput, watch: Watch =
   try {
     const options = { rows, sites: targetSites(plan), hparams, learningRates, patches: before };
     const targets = await optimizeTargets(model, options, watch);
+    input.observer?.targets?.(targets);
     const writes = await writeTargets(model, { rows, hparams, targets, plan, covariances, base, memory }, watch);
+    input.observer?.writes?.(writes);
     const patches = writes.map(({ patch }) => patch);
     const after = placePatches(model.device, model.description, [
       ...base,
@@ -123,7 +131,7 @@ export async function computeEdit(model: Model, input: EditInput, watch: Watch =
       const heldOut = input.heldOut ?? null;
       const given = { requests, rows, hparams, targets, writes, ridges, before, after, unseen, heldOut };
       const proof = await proveEdit(model, given, watch);
-      const keys = await keysOfSites(model, rows, allSites(model), after);
+      const keys = await keysOfSites(model, rows, allSites(model.description.n_layers), after);
       throwIfAborted(watch, 'finish the edit');
       return record(model, input, {
         templates,
@@ -157,10 +165,6 @@ function usedOf(sampled: TemplateGroups, prefixes: number): TemplateGroups {
 
 function unseenOf(sampled: TemplateGroups, used: TemplateGroups): string[] {
   return (sampled[1] ?? []).filter((template) => !used.flat().includes(template)).slice(-UNSEEN);
-}
-
-function allSites({ description: { n_layers } }: Model): Site[] {
-  return Array.from({ length: n_layers }, (_, layer) => SITE_KINDS.map((kind) => ({ kind, layer }))).flat();
 }
 
 /** Keys of earlier edits, by site. */
@@ -254,7 +258,7 @@ function record(model: Model, input: EditInput, parts: Parts): Edit {
     losses: targets.losses,
     patches: writes.map(({ patch }) => patch),
     keys,
-    parents: stack.map(({ edit }) => edit.id),
+    parents: stack.map(({ edit, alpha }) => ({ id: edit.id, alpha })),
     proof,
   };
 }

@@ -172,3 +172,11 @@ export function parameterCount(description: ModelDescription): number {
   }
   return count;
 }
+
+/** Numbers in the largest single parameter: what one buffer of a device must hold. */
+export function largestParameter(description: ModelDescription): number {
+  const sizes = Object.values(description.parameters).map(({ shape }) =>
+    shape.reduce((product, size) => product * size, 1),
+  );
+  return Math.max(...sizes);
+}

@@ -147,11 +147,8 @@ export async function walk(model: Model, placed: PlacedBatch, x: DeviceTensor, p
  *
  * @param rows indices into N
  */
-export async function logitsAt(model: Model, x: DeviceTensor, rows: readonly number[]): Promise<FloatTensor> {
-  const { logits } = await model.ends.run('logits', { x, rows: i32(rows, [rows.length]) }, ['logits']);
-  const [host] = await readMany([logits]);
-  logits.dispose();
-  return host as FloatTensor;
+export function logitsAt(model: Model, x: DeviceTensor, rows: readonly number[]): Promise<FloatTensor> {
+  return endAt(model, 'logits', x, rows);
 }
 
 /** A token of a batch. */
@@ -167,13 +164,18 @@ export interface ForwardOptions<H extends BlockHook> {
   readonly at?: readonly TokenAt[];
   /** Which tokens' logits to compute; none when absent. */
   readonly logits?: readonly TokenAt[];
+  /** Also keep the final norm's output at those tokens. */
+  readonly normalized?: boolean;
   readonly watch?: Watch | undefined;
 }
 
-/** Captured rows by layer and hook, each [n, width] in the order of `at`; and the logits asked for, [m, d_vocab]. */
+/** Captured rows by layer and hook, each [n, width] in the order of `at`; and what was asked of the model's end. */
 export interface Captured<H extends BlockHook> {
   readonly hooks: readonly Readonly<Record<H, FloatTensor>>[];
+  /** [m, d_vocab] */
   readonly logits: FloatTensor | null;
+  /** [m, d_model] */
+  readonly normalized: FloatTensor | null;
 }
 
 /**
@@ -183,7 +185,7 @@ export interface Captured<H extends BlockHook> {
 export async function forwardRows<H extends BlockHook = never>(
   model: Model,
   rows: readonly (readonly number[])[],
-  { patches, hooks = [], layers, at, logits, watch }: ForwardOptions<H>,
+  { patches, hooks = [], layers, at, logits, normalized = false, watch }: ForwardOptions<H>,
 ): Promise<Captured<H>> {
   const { n_layers } = model.description;
   const batch = rightPadded(model.description, model.device.float, rows);
@@ -209,6 +211,25 @@ export async function forwardRows<H extends BlockHook = never>(
     const found = await readMany(captured.map(({ tensor }) => tensor));
     const byLayer = Array.from({ length: n_layers }, () => ({}) as Record<H, FloatTensor>);
     captured.forEach(({ layer, hook }, i) => (byLayer[layer][hook] = found[i] as FloatTensor));
-    return { hooks: byLayer, logits: logits ? await logitsAt(model, top, flat(logits)) : null };
+    const rowsAt = flat(logits ?? []);
+    return {
+      hooks: byLayer,
+      logits: logits ? await endAt(model, 'logits', top, rowsAt) : null,
+      normalized: logits && normalized ? await endAt(model, 'ln_final.hook_normalized', top, rowsAt) : null,
+    };
   });
+}
+
+// ---
+
+async function endAt(
+  model: Model,
+  output: 'logits' | 'ln_final.hook_normalized',
+  x: DeviceTensor,
+  rows: readonly number[],
+): Promise<FloatTensor> {
+  const result = await model.ends.run('logits', { x, rows: i32(rows, [rows.length]) }, [output]);
+  const [host] = await readMany([result[output]]);
+  result[output].dispose();
+  return host as FloatTensor;
 }

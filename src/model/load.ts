@@ -4,7 +4,7 @@ import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
 import { describeModel } from './architectures/index.ts';
 import type { ModelDescription } from './description.ts';
 import { assembleModel, type Model } from './model.ts';
-import type { ModelSource } from './source.ts';
+import { ifThere, type ModelSource } from './source.ts';
 import { openCheckpoint } from './weights.ts';
 
 /**
@@ -16,13 +16,18 @@ export async function loadModel(source: ModelSource, device: Device, watch: Watc
   const description = describeModel(await source.readJson('config.json', watch));
   const tokenizer = await readTokenizer(source, description, watch);
   const checkpoint = await openCheckpoint(source, description, watch);
-  return assembleModel({ name: source.name, description, tokenizer, checkpoint }, device, watch);
+  // The checkpoint knows better than the config whether the head is tied.
+  return assembleModel(
+    { name: source.name, description: checkpoint.description, tokenizer, checkpoint },
+    device,
+    watch,
+  );
 }
 
 // ---
 
 async function readTokenizer(source: ModelSource, description: ModelDescription, watch: Watch): Promise<Tokenizer> {
   const json = await source.readJson('tokenizer.json', watch);
-  const config = await source.readJson('tokenizer_config.json', watch).catch(() => undefined);
+  const config = await ifThere(source.readJson('tokenizer_config.json', watch));
   return loadTokenizer(json, config, description.d_vocab);
 }

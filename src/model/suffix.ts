@@ -134,14 +134,14 @@ export class Suffix {
   async narrow(rows: readonly number[], readings: readonly number[], plan: SuffixPlan): Promise<Suffix> {
     const { batch, placed, pasts, x, lowest, starts } = this.#kept;
     const { description, device, kernels } = this.#model;
-    const keep = async (tensor: DeviceTensor): Promise<DeviceTensor> => {
+    const keep = async (tensor: DeviceTensor, shape: readonly number[]): Promise<DeviceTensor> => {
       const size = tensor.shape.reduce((product, dim) => product * dim, 1) / batch.rows;
-      const picked = await kernels.capture(reshapeTensor(tensor, [batch.rows, size]), Int32Array.from(rows));
-      tensor.dispose();
-      const shape =
-        tensor === x ? [rows.length * batch.width, tensor.shape[1]] : [rows.length, ...tensor.shape.slice(1)];
+      const lines = reshapeTensor(tensor, [batch.rows, size]);
+      const picked = await kernels.capture(lines, Int32Array.from(rows));
+      lines.dispose();
       return reshapeTensor(picked, shape);
     };
+    const keepPast = (tensor: DeviceTensor) => keep(tensor, [rows.length, ...tensor.shape.slice(1)]);
     const tails = plan.rows.map((ids, b) => ids.slice(starts[rows[b]]));
     const pastLengths = rows.map((row) => starts[row]);
     // The old width stays, so that the kept states still fit.
@@ -149,8 +149,10 @@ export class Suffix {
     const kept: Kept = {
       batch: left,
       placed: placeBatch(device, left),
-      pasts: await Promise.all(pasts.map(async (past) => past && { k: await keep(past.k), v: await keep(past.v) })),
-      x: await keep(x),
+      pasts: await Promise.all(
+        pasts.map(async (past) => past && { k: await keepPast(past.k), v: await keepPast(past.v) }),
+      ),
+      x: await keep(x, [rows.length * batch.width, x.shape[1]]),
       lowest,
       starts: pastLengths,
     };

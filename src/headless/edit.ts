@@ -1,0 +1,145 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EditorError } from '../base/errors.ts';
+import { f64, type FloatTensor, type Tensor } from '../base/tensor.ts';
+import { makeCovariances, type Corpus, type Covariances } from '../edit/covariance.ts';
+import { computeEdit, type Edit, type StackedEdit } from '../edit/edit.ts';
+import { PRESETS, readHparams, type MethodName } from '../edit/hparams.ts';
+import { targetText, validateRequests, type ValidRequest } from '../edit/request.ts';
+import { promptIds } from '../edit/rows.ts';
+import { readTemplates } from '../edit/templates.ts';
+import { allSites, formatSite, keyHook } from '../model/hooks.ts';
+import type { Model } from '../model/model.ts';
+import { disposePatches, placePatches } from '../model/patch.ts';
+import { scoreContinuations } from '../model/score.ts';
+import { readSafetensors, toTensor, writeSafetensors } from '../store/safetensors.ts';
+import { textOf, type Arguments } from './arguments.ts';
+import { readBytes, readJsonFile, readLines, readText } from './disk.ts';
+import { openModel, watchOf, type Output } from './output.ts';
+import { stackPatches, toJson } from './recipe.ts';
+
+/**
+ * `edit --model DIR --requests FILE.json --method dem|dem+ --out DIR`: one batch edit, or with `--sequential` one edit per
+ * request on top of the others. Writes `edit.json` and `patches.safetensors`; one line per request on stdout.
+ */
+export async function edit(args: Arguments, output: Output): Promise<void> {
+  const method = readMethod(textOf(args, 'method'));
+  const requests = validateRequests(await readJsonFile(textOf(args, 'requests')));
+  const changes = args.values['hparams'] === undefined ? {} : await readJsonFile(textOf(args, 'hparams'));
+  const templates =
+    args.values['templates'] === undefined ? undefined : readTemplates(await readJsonFile(textOf(args, 'templates')));
+  const model = await openModel(args, output);
+  const { hparams, preset, unused } = readHparams(
+    method,
+    changes as Record<string, unknown>,
+    model.description.n_layers,
+  );
+  if (unused.length > 0) process.stderr.write(`not used here: ${unused.join(', ')}\n`);
+  const covariances = await covariancesOf(args, model);
+  const heldOut = await readLines(join(textOf(args, 'model'), 'heldout.txt'));
+  const groups = args.values['sequential'] === true ? requests.map((request) => [request]) : [requests];
+  const watch = watchOf(output);
+  const edits: Edit[] = [];
+  const before = await scoresOf(model, requests, []);
+  for (const [i, group] of groups.entries()) {
+    if (groups.length > 1) output.progress({ stage: 'edit', done: i, total: groups.length, unit: 'edits' });
+    const stack: StackedEdit[] = edits.map((made) => ({ edit: made, alpha: 1 }));
+    const input = { requests: group, method, preset, hparams, covariances, stack, heldOut };
+    edits.push(await computeEdit(model, { ...input, ...(templates ? { templates } : {}) }, watch));
+  }
+  const after = await scoresOf(model, requests, edits);
+  const summary = requests.map((request, i) => ({
+    ...published(request),
+    took: after[i].rank.every((rank) => rank === 0),
+    before: before[i],
+    after: after[i],
+    losses: edits.flatMap((made) => made.losses)[i],
+  }));
+  await save(textOf(args, 'out'), model, edits, summary);
+  for (const { losses: _losses, ...line } of summary) output.line(line);
+  await model.dispose();
+}
+
+// ---
+
+function readMethod(name: string): MethodName {
+  if (name in PRESETS) return name as MethodName;
+  const known = Object.keys(PRESETS).join(', ');
+  throw new EditorError('invalid-input', 'choose a method', `--method is ${name}`, `use one of ${known}`, {
+    method: name,
+  });
+}
+
+/** C₀ from `--covariance`, `--corpus`, or the text that lies beside the model. */
+async function covariancesOf(args: Arguments, model: Model): Promise<Covariances> {
+  const given =
+    args.values['covariance'] === undefined ? undefined : await readCovariances(textOf(args, 'covariance'), model);
+  return makeCovariances(model, await corpusOf(args), null, given);
+}
+
+async function corpusOf(args: Arguments): Promise<Corpus | null> {
+  const named = args.values['corpus'] === undefined ? null : textOf(args, 'corpus');
+  const path = named ?? join(textOf(args, 'model'), 'corpus.txt');
+  const documents = named
+    ? (await readText(path)).split('\n').filter((line) => line.trim() !== '')
+    : await readLines(path);
+  return documents.length > 0 ? { documents, name: path } : null;
+}
+
+/** E[k kᵀ] by the key's hook (`blocks.3.mlp.hook_post`). */
+async function readCovariances(path: string, model: Model): Promise<Map<string, Tensor<'float64'>>> {
+  const tensors = readSafetensors(await readBytes(path), path);
+  const sites = allSites(model.description.n_layers);
+  const found = sites.flatMap((site) => {
+    const stored = tensors.get(keyHook(site));
+    if (!stored) return [];
+    const { data, shape } = toTensor(stored, keyHook(site)) as FloatTensor;
+    return [[formatSite(site), f64(Float64Array.from(data), shape)] as const];
+  });
+  if (found.length > 0) return new Map(found);
+  const names = [...tensors.keys()].slice(0, 3).join(', ');
+  throw new EditorError(
+    'invalid-input',
+    `read ${path}`,
+    `it names ${names || 'nothing'}`,
+    `name each tensor by its key's hook: ${keyHook(sites[1])}`,
+  );
+}
+
+interface RequestScore {
+  /** Geometric mean of the target tokens' probabilities. */
+  readonly probability: number;
+  readonly logp: readonly number[];
+  /** Rank of each target token, 0 the likeliest. */
+  readonly rank: readonly number[];
+}
+
+/** Each request's target on the clean query, with all edits on. */
+async function scoresOf(
+  model: Model,
+  requests: readonly ValidRequest[],
+  edits: readonly Edit[],
+): Promise<RequestScore[]> {
+  const dosed = edits.flatMap(({ patches }) => patches.map((patch) => ({ patch, alpha: 1 })));
+  const placed = placePatches(model.device, model.description, dosed);
+  const items = requests.map(({ query, target }) => ({
+    prompt: promptIds(model, query),
+    target: model.tokenizer.encode(targetText(target), { specialTokens: false }).ids,
+  }));
+  const scores = await scoreContinuations(model, items, placed);
+  disposePatches(placed);
+  return scores.map(({ logp, rank }) => {
+    return { probability: Math.exp(logp.reduce((sum, value) => sum + value, 0) / logp.length), logp, rank };
+  });
+}
+
+function published({ prompt, subject, target }: ValidRequest) {
+  return { prompt, ...(subject === undefined ? {} : { subject }), target };
+}
+
+async function save(folder: string, model: Model, edits: readonly Edit[], requests: readonly unknown[]): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const recipe = { schema: 1, app: 'palimpsest', requests, edits: edits.map(toJson) };
+  await writeFile(join(folder, 'edit.json'), `${JSON.stringify(recipe, null, 1)}\n`);
+  await writeFile(join(folder, 'patches.safetensors'), writeSafetensors(stackPatches(model, edits)));
+}

@@ -1,0 +1,175 @@
+import { EditorError } from '../base/errors.ts';
+import type { Progress, Watch } from '../base/tasks.ts';
+import { openDevice, openWasm, type DeviceReason, type OpenDevice } from '../device/open.ts';
+import { wasmDevice } from '../device/wasm.ts';
+import { makeCovariances, type Corpus, type Covariances } from '../edit/covariance.ts';
+import { describeModel } from '../model/architectures/index.ts';
+import { largestParameter } from '../model/description.ts';
+import { loadModel } from '../model/load.ts';
+import type { Model } from '../model/model.ts';
+import { checkDevice, type CheckResult } from '../model/selfcheck.ts';
+import { httpSource, ifThere, type ModelSource } from '../model/source.ts';
+import { memoryDatabase, openDatabase, withFallback, type Database } from '../store/database.ts';
+import { createFileStore, persistStorage } from '../store/files.ts';
+import type { DeviceChoice, DeviceReport, Example } from './api.ts';
+
+/** Where the shipped model lies, beside the page's scripts, and which version of it this page was built with. */
+const SHIPPED = { name: 'hearth', path: '../models/hearth/', revision: __SHIPPED_REVISION__ };
+
+/** An open model with all that belongs to it. */
+export interface Studio {
+  readonly model: Model;
+  readonly report: DeviceReport;
+  readonly database: Database;
+  readonly covariances: Covariances;
+  /** Unrelated sentences that come with the model, for the drift. */
+  readonly heldOut: readonly string[];
+  readonly examples: readonly Example[];
+  readonly kept: { readonly ok: boolean; readonly reason: string };
+  /** Bytes that came over the network this time. */
+  readonly fetchedBytes: number;
+  /** Calls back when the graphics device goes away by itself. */
+  onLost(callback: (detail: string) => void): void;
+  dispose(): Promise<void>;
+}
+
+/**
+ * Probe → decision → model → self-check → what lies beside the model. Under `auto` a graphics device that fails on the way
+ * is left for the CPU, with the reason.   [design.md D3; ux.md 3.3]
+ *
+ * @param onRefusal hears when the browser refuses to store: work goes on from memory
+ */
+export async function openStudio(
+  choice: DeviceChoice,
+  watch: Watch,
+  onRefusal: (refusal: EditorError) => void,
+): Promise<Studio> {
+  const { watched, bytes } = countBytes(watch);
+  watched.progress?.({ stage: 'probe', done: 0, total: 1, unit: 'steps' });
+  const { database, kept } = await openStore(onRefusal);
+  const source = shippedSource(database);
+  const description = describeModel(await source.readJson('config.json', watched));
+  const threads = threadCount();
+  const options = { threads, largestWeight: largestParameter(description) * Float32Array.BYTES_PER_ELEMENT };
+  const first = await openDevice(choice, options);
+  watched.progress?.({ stage: 'probe', done: 1, total: 1, unit: 'steps' });
+  const opened = await loadTrusted(source, first, choice, threads, watched);
+  const { model, device, check } = opened;
+  const corpus = await readLines(source, 'corpus.txt', watched);
+  return {
+    model,
+    report: {
+      kind: model.device.kind,
+      choice,
+      reason: device.reason,
+      detail: device.detail,
+      adapter: model.device.gpu?.adapter.description ?? null,
+      threads: model.device.kind === 'wasm' ? threads : 1,
+      isolated: globalThis.crossOriginIsolated,
+      selfCheck: check && { difference: check.difference, against: check.against },
+    },
+    database,
+    covariances: makeCovariances(model, corpusOf(corpus), database),
+    heldOut: (await readLines(source, 'heldout.txt', watched)).slice(0, HELD_OUT),
+    examples: ((await ifThere(source.readJson('examples.json', watched))) ?? []) as Example[],
+    kept,
+    fetchedBytes: bytes(),
+    onLost: (callback) => model.device.gpu?.onLost(callback),
+    dispose: async () => {
+      await model.dispose();
+      model.device.gpu?.dispose();
+      database.close();
+    },
+  };
+}
+
+// ---
+
+/** Sentences on which drift is measured: enough for two digits, few enough for a second. */
+const HELD_OUT = 32;
+
+function shippedSource(database: Database): ModelSource {
+  const { name, path, revision } = SHIPPED;
+  // The worker's own address: a build may lie anywhere, the model lies beside its folder of scripts.
+  const base = new URL(path, globalThis.location.href).href;
+  return httpSource(base, { name, revision, store: createFileStore(database) });
+}
+
+/** The browser's store, or memory where it refuses. */
+async function openStore(onRefusal: (refusal: EditorError) => void) {
+  try {
+    const database = withFallback(await openDatabase(), onRefusal);
+    const isSafe = await persistStorage().catch(() => false);
+    return { database, kept: { ok: true, reason: isSafe ? '' : 'the browser may clear it when the disk is full' } };
+  } catch (error) {
+    if (!(error instanceof EditorError)) throw error;
+    onRefusal(error);
+    return { database: memoryDatabase(), kept: { ok: false, reason: error.found } };
+  }
+}
+
+interface Trusted {
+  readonly model: Model;
+  readonly device: OpenDevice;
+  readonly check: CheckResult | null;
+}
+
+/** Loads the model and checks its numbers; a graphics device that can't do it under `auto` gives way to the CPU. */
+async function loadTrusted(
+  source: ModelSource,
+  device: OpenDevice,
+  choice: DeviceChoice,
+  threads: number,
+  watch: Watch,
+): Promise<Trusted> {
+  try {
+    const model = await loadModel(source, device.device, watch);
+    watch.progress?.({ stage: 'check', done: 0, total: 1, unit: 'steps' });
+    const stored = await ifThere(source.readJson('check.json', watch));
+    const cpu = device.device.kind === 'webgpu' ? wasmDevice(device.ort) : null;
+    const check = await checkDevice(model, stored, cpu);
+    watch.progress?.({ stage: 'check', done: 1, total: 1, unit: 'steps' });
+    return { model, device, check };
+  } catch (error) {
+    const isGpuFault = error instanceof EditorError && GPU_FAULTS.has(error.code);
+    if (device.device.kind !== 'webgpu' || choice !== 'auto' || !isGpuFault) throw error;
+    device.device.gpu?.dispose();
+    const reason: DeviceReason = error.code === 'untrusted-device' ? 'untrusted' : 'failed';
+    return loadTrusted(source, await openWasm({ threads }, reason, error.message), choice, threads, watch);
+  }
+}
+
+/** Faults of a graphics device, which the CPU hasn't. */
+const GPU_FAULTS: ReadonlySet<string> = new Set([
+  'untrusted-device',
+  'device-lost',
+  'out-of-memory',
+  'shader',
+  'internal',
+]);
+
+/** Two threads do most of the work on small machines; more than four hardly help a model of this kind. */
+function threadCount(): number {
+  return globalThis.crossOriginIsolated ? Math.max(1, Math.min(4, navigator.hardwareConcurrency)) : 1;
+}
+
+function corpusOf(documents: readonly string[]): Corpus | null {
+  return documents.length > 0 ? { documents, name: 'the text that comes with the model' } : null;
+}
+
+async function readLines(source: ModelSource, file: string, watch: Watch): Promise<string[]> {
+  const found = await ifThere(source.open(file, watch));
+  if (!found) return [];
+  const text = new TextDecoder().decode(await found.read(0, found.size));
+  return text.split('\n').filter((line) => line.trim() !== '');
+}
+
+/** Adds up what downloads report. */
+function countBytes(watch: Watch): { watched: Watch; bytes: () => number } {
+  const byFile = new Map<unknown, number>();
+  const progress = (report: Progress) => {
+    if (report.stage === 'download') byFile.set(report.detail?.['file'], report.done);
+    watch.progress?.(report);
+  };
+  return { watched: { ...watch, progress }, bytes: () => [...byFile.values()].reduce((sum, each) => sum + each, 0) };
+}

@@ -1,0 +1,29 @@
+import { loadOrt } from '../../src/device/ort.ts';
+import { wasmDevice } from '../../src/device/wasm.ts';
+import type { Device } from '../../src/device/device.ts';
+import { measureGeneration } from './generation.ts';
+import { measureRatio } from './ratio.ts';
+
+/** Parts of the benchmark, by name. */
+const PARTS: Readonly<Record<string, (device: Device, say: (line: string) => void) => Promise<void>>> = {
+  ratio: measureRatio,
+  generation: measureGeneration,
+};
+
+self.onmessage = async ({ data }: MessageEvent<string[]>) => {
+  const say = (line: string) => self.postMessage({ line });
+  try {
+    const threads = self.crossOriginIsolated ? 2 : 1;
+    const device = wasmDevice(await loadOrt('wasm', { threads }));
+    say(`WASM, ${threads} threads, cross-origin isolated: ${self.crossOriginIsolated}`);
+    for (const [name, measure] of Object.entries(PARTS)) {
+      if (data.length > 0 && !data.includes(name)) continue;
+      say(`\n── ${name}`);
+      await measure(device, say);
+    }
+    self.postMessage({ done: true });
+  } catch (error) {
+    say(error instanceof Error ? `${error.message}\n${error.stack}` : String(error));
+    self.postMessage({ failed: true });
+  }
+};

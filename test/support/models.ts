@@ -1,0 +1,15 @@
+import { diskSource } from '../../src/headless/disk.ts';
+import { loadModel } from '../../src/model/load.ts';
+import type { Model } from '../../src/model/model.ts';
+import { testDevice } from './device.ts';
+import { fixture } from './shared.ts';
+
+/** A fixture's model on ORT's WASM in this process. */
+export async function fixtureModel(name: string, float: 'float32' | 'float64' = 'float32'): Promise<Model> {
+  return loadModel(diskSource(fixture(`models/${name}`)), await testDevice(float));
+}
+
+/** The model that ships. */
+export async function shippedModel(float: 'float32' | 'float64' = 'float32'): Promise<Model> {
+  return loadModel(diskSource('public/models/hearth'), await testDevice(float));
+}
