@@ -4,6 +4,7 @@ import type { EngineClient } from '../worker/client.ts';
 import { Job, type OnTenth } from './job.svelte.ts';
 import { pause } from './pause.ts';
 import { makeRequest, toDraft, type Draft } from './request.ts';
+import type { Stage } from './stages.ts';
 import { chosenLayers, PRESET_IDS, settingsOf, type Changes, type PresetId } from './settings.ts';
 
 /** The second step: what shall follow, where and how it is written, the edit itself and its proof. */
@@ -33,7 +34,7 @@ export class Composer {
   stopped = $state(false);
   /** The last edit that was finished here, with the time it took. */
   result = $state.raw<{ readonly edit: EditView; readonly seconds: number } | null>(null);
-  /** How long the last edit took: what the next may take. */
+  /** How long the last edit took, but for what is kept from it: what the next may take. */
   lastSeconds = $state<number | null>(null);
 
   /**
@@ -123,7 +124,7 @@ export class Composer {
     const outcome = await this.job.run('edit the model', (watch) => this.#client.edit([request], settings, watch));
     if (outcome.state === 'failed') this.error = outcome.error;
     if (outcome.state !== 'done') return null;
-    this.lastSeconds = this.job.seconds;
+    this.lastSeconds = this.job.seconds - secondsOnce(this.job.stages);
     this.result = { edit: outcome.value, seconds: this.job.seconds };
     return outcome.value;
   }
@@ -140,5 +141,12 @@ export class Composer {
 
 /** Milliseconds without a key stroke before anything is asked. */
 const PAUSE = 250;
+
+/** Time that went into what is made once and kept. */
+function secondsOnce(stages: readonly Stage[]): number {
+  return stages.filter(({ id }) => ONCE.has(id)).reduce((sum, { seconds }) => sum + seconds, 0);
+}
+
+const ONCE = new Set(['templates', 'covariance', 'factor']);
 
 const NONE: LayerSets = { mlp: [], attn: [] };

@@ -16,7 +16,7 @@ export interface CurveLayout {
   readonly ticks: readonly { readonly value: number; readonly y: number }[];
   /** Ends of both lines. */
   readonly end: { readonly x: number; readonly loss: number; readonly nll: number };
-  /** Height of the value at which the optimization stops; null when it is below the chart. */
+  /** Height of the value at which the optimization stops; null when that is unknown. */
   readonly stop: number | null;
 }
 
@@ -31,18 +31,17 @@ export interface CurveFrame {
 }
 
 /**
- * A loss curve on a logarithmic scale: the interesting part of an optimization is its last order of magnitude. The scale
- * spans whole decades and can only grow while points arrive, so that the lines don't jump.
+ * A loss curve on a logarithmic scale: the interesting part of an optimization is its last order of magnitude. From ten
+ * down to where it stops, and further where the points go: while they arrive, the scale can only grow.
  */
 export function layoutCurve(points: readonly LossPoint[], { width, height, steps, stop }: CurveFrame): CurveLayout {
   const values = points.flatMap(({ loss, nll }) => [loss, nll]).filter((value) => value > 0 && Number.isFinite(value));
-  const top = Math.ceil(Math.log10(Math.max(FLOOR, 1, ...values)));
-  const lowest = Math.min(0.1, stop ?? 0.1, ...values);
-  const bottom = Math.floor(Math.log10(Math.max(FLOOR, lowest)));
+  const top = Math.log10(Math.max(10, ...values));
+  const bottom = Math.log10(Math.max(FLOOR, MARGIN * Math.min(0.1, stop || 0.1, ...values)));
   const x = (step: number) => round((width * step) / Math.max(1, steps));
   const y = (value: number) => {
     const decade = Number.isFinite(value) ? Math.log10(Math.max(FLOOR, value)) : top;
-    return round((height * (top - Math.max(bottom, decade))) / Math.max(1, top - bottom));
+    return round((height * (top - Math.max(bottom, decade))) / (top - bottom));
   };
   const path = (part: 'loss' | 'nll') =>
     points.map((point, i) => `${i === 0 ? 'M' : 'L'}${x(point.step)} ${y(point[part])}`).join('');
@@ -50,9 +49,9 @@ export function layoutCurve(points: readonly LossPoint[], { width, height, steps
   return {
     loss: path('loss'),
     nll: path('nll'),
-    ticks: Array.from({ length: top - bottom + 1 }, (_, i) => 10 ** (top - i)).map((value) => ({ value, y: y(value) })),
+    ticks: decades(bottom, top).map((value) => ({ value, y: y(value) })),
     end: { x: last ? x(last.step) : 0, loss: last ? y(last.loss) : 0, nll: last ? y(last.nll) : 0 },
-    stop: stop !== null && stop > 0 && Math.log10(stop) >= bottom ? y(stop) : null,
+    stop: stop ? y(stop) : null,
   };
 }
 
@@ -60,6 +59,15 @@ export function layoutCurve(points: readonly LossPoint[], { width, height, steps
 
 /** Nothing smaller is drawn. */
 const FLOOR = 1e-4;
+
+/** Room below the lowest value, as a factor. */
+const MARGIN = 0.6;
+
+/** Powers of ten within a range of exponents, largest first. */
+function decades(bottom: number, top: number): number[] {
+  const [first, last] = [Math.floor(top), Math.ceil(bottom)];
+  return Array.from({ length: first - last + 1 }, (_, i) => Number(`1e${first - i}`));
+}
 
 function round(value: number): number {
   return Math.round(10 * value) / 10;

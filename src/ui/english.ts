@@ -49,7 +49,7 @@ export const english: Messages = {
 
   stage: (kind, id) => {
     const names: Record<string, string> = kind === 'open' ? OPEN_STAGES : kind === 'edit' ? EDIT_STAGES : {};
-    return names[id] ?? (kind === 'compare' ? 'Compare both models' : id.replace(/^./, (first) => first.toUpperCase()));
+    return names[id] ?? (kind === 'compare' ? 'Compare both models' : capital(id));
   },
   stageState: { waiting: 'waiting', running: 'running', done: 'done', skipped: 'known already' },
   stageCount: (unit, done, total) => (unit === 'bytes' ? `${done} of ${total}` : `${done} of ${total} ${unit}`),
@@ -168,8 +168,7 @@ export const english: Messages = {
     driftNote: (texts, ratio) => `per token over ${texts} unrelated texts; perplexity × ${ratio}`,
     notMeasured: 'not measured',
     loop: 'Loops',
-    loopNone: 'none',
-    loopSome: 'looping',
+    looping: { none: 'none', some: 'some', much: 'looping' },
     loopNote: (share) => `${share} of 4-grams repeat`,
     written: 'Written',
     weights: (count) => `${count} weights`,
@@ -242,7 +241,7 @@ export const english: Messages = {
     stale: 'stale',
     staleNote: 'Computed on top of an edit that is off, dosed otherwise or gone.',
     method: (preset, sites) => `${preset}, ${sites} weights`,
-    kept: 'Kept in this browser.',
+    kept: (reason) => (reason === '' ? 'Kept in this browser.' : `Kept in this browser; ${reason}.`),
     notKept: (reason) => `Not kept beyond this tab: ${reason}`,
     size: (bytes) => bytes,
   },
@@ -291,9 +290,9 @@ export const english: Messages = {
 
   model: {
     waiting: 'Model …',
-    badge: (name, parameters) => `${name} ${parameters}`,
+    badge: (name, parameters) => `${capital(name)} ${parameters}`,
     label: (badge) => `Model: ${badge}`,
-    heading: (name) => name,
+    heading: (name) => capital(name),
     note: 'Trained for this page on a small world of everyday events and facts. It knows little else.',
     family: 'Family',
     parameters: 'Parameters',
@@ -361,7 +360,7 @@ export const english: Messages = {
       'untrusted-device': 'This device computes wrong numbers',
       'worker-died': 'The part that computes stopped',
     },
-    sentence: (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`.replace(/([.!?…])\.$/, '$1'),
+    sentence: (text) => `${capital(text)}.`.replace(/([.!?…])\.$/, '$1'),
     details: 'Details',
     retry: 'Try again',
   },
@@ -370,6 +369,8 @@ export const english: Messages = {
 };
 
 // ---
+
+const capital = (text: string) => text.replace(/^./u, (first) => first.toUpperCase());
 
 const OPEN_STAGES: Record<string, string> = {
   probe: 'Look at the device',
@@ -406,7 +407,7 @@ const SETTINGS: Partial<Record<keyof Hparams, { readonly name: string; readonly 
 
 const CHOICES: Record<string, string> = {
   'layerRule.zero': 'nearest zero',
-  'layerRule.largest': 'largest',
+  'layerRule.largest': 'furthest from zero',
   'layerRule.negative': 'most negative',
   'layerRule.random': 'random',
   'layerRule.fixed': 'all candidates',

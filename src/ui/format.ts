@@ -4,6 +4,8 @@ export interface Format {
   probability(p: number): string;
   /** A share that is known to a percent: "37 %". */
   percent(share: number): string;
+  /** A share with two significant digits, beyond 100 % too. */
+  share(share: number): string;
   /** A number with so many significant digits. */
   number(value: number, digits?: number): string;
   /** A whole number with separators. */
@@ -41,6 +43,7 @@ export function makeFormat(locale: string): Format {
       return percent(exact(2)(100 * p));
     },
     percent: (share) => (Number.isFinite(share) ? percent(fixed(0)(100 * share)) : DASH),
+    share: (share) => (Number.isFinite(share) ? percent(significant(2)(100 * share)) : DASH),
     number: (value, digits = 3) => (Number.isFinite(value) ? significant(digits)(value) : DASH),
     count,
     cosine: (value) => (Number.isFinite(value) ? fixed(2)(value) : DASH),

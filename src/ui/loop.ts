@@ -1,4 +1,8 @@
-/** Whether so large a share of repeated 4-grams is a loop.   [the engine's own limit, src/edit/damage.ts] */
-export function isLooping(repetition: number): boolean {
-  return repetition > 0.5;
+/** How badly a text repeats itself. */
+export type Looping = 'none' | 'some' | 'much';
+
+/** From the share of repeated 4-grams; above a half the engine, too, calls it a loop.   [src/edit/damage.ts] */
+export function loopingOf(repetition: number): Looping {
+  if (repetition > 0.5) return 'much';
+  return repetition > 0.2 ? 'some' : 'none';
 }

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../base/errors.ts';
 import type { CandidateView, DeviceChoice, DeviceReport, Hparams, Shortfall, SpotCheck } from '../worker/api.ts';
+import type { Looping } from './loop.ts';
 import type { Shortcut } from './shortcuts.ts';
 import type { JobKind, Stage } from './stages.ts';
 import type { Step } from './route.svelte.ts';
@@ -132,8 +133,7 @@ export interface Messages {
     readonly driftNote: (texts: string, ratio: string) => string;
     readonly notMeasured: string;
     readonly loop: string;
-    readonly loopNone: string;
-    readonly loopSome: string;
+    readonly looping: Readonly<Record<Looping, string>>;
     readonly loopNote: (share: string) => string;
     readonly written: string;
     readonly weights: (count: string) => string;
@@ -203,7 +203,7 @@ export interface Messages {
     readonly stale: string;
     readonly staleNote: string;
     readonly method: (preset: string, sites: string) => string;
-    readonly kept: string;
+    readonly kept: (reason: string) => string;
     readonly notKept: (reason: string) => string;
     readonly size: (bytes: string) => string;
   };
