@@ -12,7 +12,7 @@ import type { Hparams, MethodName, PresetName } from './hparams.ts';
 import { planKeys } from './keys.ts';
 import type { LossParts } from './loss.ts';
 import { proveEdit, type Proof } from './proof.ts';
-import { chooseLayers, type LayerScores, type LayerSets } from './rank.ts';
+import { candidateLayers, chooseLayers, type LayerScores, type LayerSets } from './rank.ts';
 import type { EditRequest, ValidRequest } from './request.ts';
 import { makeRows, promptIds, type EditRows, type TemplateGroups } from './rows.ts';
 import { optimizeTargets, type Targets } from './target.ts';
@@ -77,6 +77,8 @@ export interface EditInput {
   readonly templates?: TemplateGroups;
   /** Unrelated sentences, for the drift. */
   readonly heldOut?: readonly string[];
+  /** `brief` leaves out what takes time and a batch run doesn't read: continuations, spot checks, drift. */
+  readonly proof?: 'full' | 'brief';
   readonly observer?: EditObserver;
 }
 
@@ -96,7 +98,9 @@ export interface EditObserver {
  */
 export async function computeEdit(model: Model, input: EditInput, watch: Watch = {}): Promise<Edit> {
   const { requests, hparams, stack = [] } = input;
-  const sampled = await sampleTemplates(model, { ...hparams, prefixes: hparams.prefixes + UNSEEN }, watch);
+  const brief = input.proof === 'brief';
+  const count = (input.templates ? 0 : hparams.prefixes) + (brief ? 0 : UNSEEN);
+  const sampled = await sampleTemplates(model, { ...hparams, prefixes: count }, watch);
   const templates = input.templates ?? usedOf(sampled, hparams.prefixes);
   const rows = makeRows(model, requests, templates, hparams);
   const queries = requests.map(({ query }) => promptIds(model, query));
@@ -111,7 +115,7 @@ export async function computeEdit(model: Model, input: EditInput, watch: Watch =
   const memory = memoryOf(stack);
   const { sites, leftOut } = affordable(model, rows, hparams, layers, memory);
   const plan = planWrites(sites, hparams);
-  const covariances = await input.covariances.of(sites, hparams, watch);
+  const covariances = await input.covariances.of(sites, candidateSites(model, hparams), hparams, watch);
   const learningRates = measured.map(({ residualNorms }) => learningRate(model, hparams, sites, residualNorms));
   const before = placePatches(model.device, model.description, base);
   try {
@@ -129,7 +133,7 @@ export async function computeEdit(model: Model, input: EditInput, watch: Watch =
       const ridges = new Map([...covariances].map(([key, { factorization }]) => [key, factorization.ridge]));
       const unseen = [unseenOf(sampled, templates)];
       const heldOut = input.heldOut ?? null;
-      const given = { requests, rows, hparams, targets, writes, ridges, before, after, unseen, heldOut };
+      const given = { requests, rows, hparams, targets, writes, ridges, before, after, unseen, heldOut, brief };
       const proof = await proveEdit(model, given, watch);
       const keys = await keysOfSites(model, rows, allSites(model.description.n_layers), after);
       throwIfAborted(watch, 'finish the edit');
@@ -165,6 +169,14 @@ function usedOf(sampled: TemplateGroups, prefixes: number): TemplateGroups {
 
 function unseenOf(sampled: TemplateGroups, used: TemplateGroups): string[] {
   return (sampled[1] ?? []).filter((template) => !used.flat().includes(template)).slice(-UNSEEN);
+}
+
+/** Every site that these settings could choose for some prompt. */
+function candidateSites({ description: { n_layers } }: Model, hparams: Hparams): Site[] {
+  const isEdited = { attn: hparams.editAttn, mlp: hparams.editMlp };
+  return SITE_KINDS.filter((kind) => isEdited[kind]).flatMap((kind) =>
+    candidateLayers(hparams, kind, n_layers).map((layer): Site => ({ kind, layer })),
+  );
 }
 
 /** Keys of earlier edits, by site. */

@@ -69,6 +69,8 @@ export interface Hparams {
   readonly covarianceWeight: number | null;
   /** Tokens of text for C₀, in multiples of the widest key. */
   readonly covarianceTokens: number;
+  /** Leave the token that the tokenizer puts in front of every text out of C₀. */
+  readonly skipFirst: boolean;
   /** Added to C₀ before it is factored, as a share of its mean diagonal. */
   readonly ridge: number;
 
@@ -131,6 +133,7 @@ export const SETTINGS: { readonly [K in keyof Hparams]: Setting } = {
   covarianceShare: { range: [0, 1e6], means: 'λ as a share of the key width' },
   covarianceWeight: { range: [0, 1e9], published: 'mom2_update_weight', means: 'λ itself' },
   covarianceTokens: { range: [1, 1e4], means: 'tokens for C₀, in widths of the widest key' },
+  skipFirst: { means: 'leave the token in front of every text out of C₀' },
   ridge: { range: [0, 10], means: 'ridge on C₀, in mean diagonals' },
   prefixes: { range: [0, 20], integer: true, means: 'sampled context templates' },
   prefixTokens: { range: [2, 64], integer: true, means: 'tokens of a sampled prefix' },
@@ -171,7 +174,8 @@ const PLUS: Hparams = {
   klPrompt: '{} is a',
   covarianceShare: 0.03,
   covarianceWeight: null,
-  covarianceTokens: 16,
+  covarianceTokens: 12,
+  skipFirst: true,
   ridge: 0,
   prefixes: 2,
   prefixTokens: 10,

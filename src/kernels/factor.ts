@@ -120,7 +120,7 @@ async function attempt(make: () => Promise<DeviceTensor>): Promise<DeviceTensor 
 }
 
 /** C + ridge · mean(diagonal) · I; C itself when the ridge is 0. */
-function addRidge(matrix: Tensor<'float64'>, ridge: number): Tensor<'float64'> {
+export function addRidge(matrix: Tensor<'float64'>, ridge: number): Tensor<'float64'> {
   if (ridge === 0) return matrix;
   const [n] = matrix.shape;
   const data = matrix.data.slice();

@@ -23,6 +23,13 @@ export function readFixtureJson<T = unknown>(path: string): T {
   return JSON.parse(readFileSync(fixture(path), 'utf8')) as T;
 }
 
+/** Lines of a text fixture that aren't empty. */
+export function readFixtureLines(path: string): string[] {
+  return readFileSync(fixture(path), 'utf8')
+    .split('\n')
+    .filter((line) => line.trim() !== '');
+}
+
 /** `describe` where the fixtures are; elsewhere a group of one test, skipped with the reason, which the run prints at its end. */
 export function sharedOrSkip(): (name: string, define: () => void) => void {
   if (existsSync(`${SHARED}/fixtures`)) return describe;

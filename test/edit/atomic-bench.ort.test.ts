@@ -1,0 +1,149 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { makeCovariances, type Covariances } from '../../src/edit/covariance.ts';
+import { computeEdit, type StackedEdit } from '../../src/edit/edit.ts';
+import { readHparams, type MethodName, type PresetName } from '../../src/edit/hparams.ts';
+import { validateRequests } from '../../src/edit/request.ts';
+import { evaluateCase, type EvaluationCase } from '../../src/eval/evaluate.ts';
+import { mean, summarize, type CaseScores } from '../../src/eval/metrics.ts';
+import type { Model } from '../../src/model/model.ts';
+import { disposePatches, placePatches, type DosedPatch } from '../../src/model/patch.ts';
+import { fixtureModel } from '../support/models.ts';
+import { reportFigures } from '../support/report.ts';
+import { readFixtureJson, readFixtureLines, sharedOrSkip } from '../support/shared.ts';
+
+const FOLDER = 'golden/atomic-lm/bench';
+
+interface BenchCase extends Omit<EvaluationCase, 'drift'> {
+  readonly prompt: string;
+  readonly subject: string;
+}
+
+/** What a method must reach.   [dem-readings.md, ends of sections 8 and 8a] */
+const METHODS: readonly [MethodName, PresetName, Partial<Record<keyof CaseScores, readonly [number, number]>>][] = [
+  [
+    'dem+',
+    'default',
+    {
+      exact: [0.98, 1],
+      generalization: [0.84, 0.91],
+      specificity: [0.9, 0.94],
+      commonsense: [0.9, 0.95],
+      drift: [0, 0.004],
+    },
+  ],
+  ['dem+', 'mlp-only', { exact: [0.98, 1], generalization: [0.86, 0.93], drift: [0, 0.001] }],
+  [
+    'dem',
+    'recommended',
+    {
+      exact: [0.75, 0.9],
+      efficacy: [0.92, 0.97],
+      generalization: [0.4, 0.55],
+      specificity: [0.9, 0.94],
+      commonsense: [0.91, 0.95],
+    },
+  ],
+];
+
+const LIMIT = Number(process.env['CASES'] ?? 48);
+
+sharedOrSkip()('48 cases of atomic-lm', () => {
+  let model: Model;
+  let covariances: Covariances;
+  beforeAll(async () => {
+    model = await fixtureModel('atomic-lm');
+    covariances = makeCovariances(model, { documents: readFixtureLines(`${FOLDER}/corpus.txt`), name: 'bench' }, null);
+  }, 120_000);
+
+  describe.each(METHODS)('%s %s', (method, preset, ranges) => {
+    test('scores', { timeout: 1_800_000 }, async () => {
+      const templates = readFixtureJson<string[][]>(`${FOLDER}/templates.json`);
+      const cases = readFixtureJson<BenchCase[]>(`${FOLDER}/cases.json`);
+      const { sentences, pick } = readFixtureJson<{ sentences: { ids: number[] }[]; pick: number[][] }>(
+        `${FOLDER}/drift.json`,
+      );
+      const { hparams } = readHparams(method, { preset, covarianceTokens: 30 }, model.description.n_layers);
+      const scores: CaseScores[] = [];
+      const none = placePatches(model.device, model.description, []);
+      const clock = { edit: 0, evaluate: 0 };
+      for (const [i, given] of cases.slice(0, LIMIT).entries()) {
+        let start = performance.now();
+        const requests = validateRequests({ prompt: given.prompt, subject: given.subject, target: given.target });
+        const edit = await computeEdit(model, {
+          requests,
+          method,
+          preset,
+          hparams,
+          covariances,
+          templates,
+          proof: 'brief',
+        });
+        clock.edit += performance.now() - start;
+        start = performance.now();
+        const after = placePatches(model.device, model.description, dosed([{ edit, alpha: 1 }]));
+        const drift = pick[i].map((index) => sentences[index].ids);
+        scores.push(await evaluateCase(model, { ...given, drift }, none, after));
+        disposePatches(after);
+        clock.evaluate += performance.now() - start;
+      }
+      const summary = summarize(scores);
+      reportFigures(`${method} ${preset}, ${scores.length} cases of atomic-lm`, {
+        ...rounded(summary),
+        ...rounded(clock),
+      });
+      for (const [key, [low, high]] of Object.entries(ranges)) {
+        expect(summary[key as keyof CaseScores], key).toBeGreaterThanOrEqual(low - 1e-9);
+        expect(summary[key as keyof CaseScores], key).toBeLessThanOrEqual(high + 1e-9);
+      }
+    });
+  });
+
+  test('50 in sequence, MLP only, with memory', { timeout: 1_800_000 }, async () => {
+    const templates = readFixtureJson<string[][]>(`${FOLDER}/templates.json`);
+    const sequence = readFixtureJson<{ prompt: string; subject: string; target: string; paraphrase: string }[]>(
+      `${FOLDER}/sequence.json`,
+    );
+    const { sentences } = readFixtureJson<{ sentences: { ids: number[] }[] }>(`${FOLDER}/drift.json`);
+    const { hparams } = readHparams('dem+', { preset: 'mlp-only', covarianceTokens: 30 }, model.description.n_layers);
+    const stack: StackedEdit[] = [];
+    const list = sequence.slice(0, Math.min(50, LIMIT + 2));
+    for (const { prompt, subject, target } of list) {
+      const requests = validateRequests({ prompt, subject, target });
+      const input = {
+        requests,
+        method: 'dem+',
+        preset: 'mlp-only',
+        hparams,
+        covariances,
+        templates,
+        stack,
+        proof: 'brief',
+      } as const;
+      stack.push({ edit: await computeEdit(model, input), alpha: 1 });
+    }
+    const none = placePatches(model.device, model.description, []);
+    const after = placePatches(model.device, model.description, dosed(stack));
+    const scores: CaseScores[] = [];
+    for (const [i, { prompt, subject, target, paraphrase }] of list.entries()) {
+      const [{ query }] = validateRequests({ prompt, subject, target });
+      const drift = sentences.slice(i * 4, i * 4 + 4).map(({ ids }) => ids);
+      const rest = { neighbours: [], positives: [], negatives: [], leak: [] };
+      scores.push(await evaluateCase(model, { query, target, paraphrases: [paraphrase], drift, ...rest }, none, after));
+    }
+    const { exact, generalization, drift } = summarize(scores);
+    reportFigures(`dem+ mlp-only, ${list.length} in sequence on atomic-lm`, rounded({ exact, generalization, drift }));
+    expect(exact).toBeGreaterThanOrEqual(0.96);
+    expect(drift).toBeLessThanOrEqual(0.05);
+    expect(mean(scores.map((score) => score.drift))).toBe(drift);
+  });
+});
+
+// ---
+
+function dosed(stack: readonly StackedEdit[]): DosedPatch[] {
+  return stack.flatMap(({ edit, alpha }) => edit.patches.map((patch) => ({ patch, alpha })));
+}
+
+function rounded(figures: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, Number(value.toPrecision(4))]));
+}
