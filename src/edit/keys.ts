@@ -1,5 +1,5 @@
 import { f64, type FloatTensor, type Tensor } from '../base/tensor.ts';
-import type { Place } from '../model/suffix.ts';
+import type { Place } from '../model/suffix-plan.ts';
 import type { EditRows } from './rows.ts';
 
 /** Tokens whose keys a write reads, in a fixed order: edited ones first, then context. */

@@ -1,7 +1,8 @@
 import { EditorError } from '../base/errors.ts';
 import type { Site } from '../model/hooks.ts';
 import type { PlacedPatches } from '../model/patch.ts';
-import type { Place, Reading, StepResult, SuffixPlan } from '../model/suffix.ts';
+import type { Place, Reading, SuffixPlan } from '../model/suffix-plan.ts';
+import type { StepResult } from '../model/suffix.ts';
 import { rowsOfRequests, type EditRows } from './rows.ts';
 
 /** Parts of the loss of one request at one evaluation. */

@@ -1,3 +1,4 @@
+import { invariant } from '../base/errors.ts';
 import { throwIfAborted, type Watch } from '../base/tasks.ts';
 import { f64, toFloat, type FloatTensor, type Tensor } from '../base/tensor.ts';
 import { keyWidth } from '../model/description.ts';
@@ -146,7 +147,7 @@ async function writeSite(
   const { keys, context } = averageKeys(keyPlan, rows.slots, found);
   const earlier = hparams.remember ? memory.get(key) : undefined;
   const covariance = covariances.get(key);
-  if (!covariance) throw new TypeError(`no covariance was gathered for ${key}`);
+  invariant(covariance, `write ${key}`, 'no covariance was gathered for it');
   const residuals = await residualsOf(model, rows, hparams, targets, target, divisor, placed);
   const weight = covarianceWeight(hparams, keyWidth(model.description, site.kind));
   const kept = earlier ? stackRows(earlier, context) : context;
@@ -177,7 +178,7 @@ async function residualsOf(
 ): Promise<Tensor<'float64'>> {
   const key = formatSite(target);
   const [start, added] = [initial.get(key), delta.get(key)];
-  if (!start || !added) throw new TypeError(`no target was optimized for ${key}`);
+  invariant(start && added, `write ${key}`, 'no target was optimized for it');
   const whole = deltas === 'site' || spread === 'equal';
   const current = whole ? start : await currentValues(model, rows, target, placed);
   return f64(

@@ -30,9 +30,11 @@ export interface Batch {
   readonly rotary: { readonly cos: FloatTensor; readonly sin: FloatTensor } | null;
 }
 
-/** Index of one token among a batch's N = B·T activations. */
-export function flatIndex(batch: Batch, row: number, column: number): number {
-  return row * batch.width + column;
+/** Index of one token among a batch's N = B·T activations. Throws `internal` for a token outside the batch. */
+export function flatIndex({ rows, width }: Batch, row: number, column: number): number {
+  const isInside = row >= 0 && row < rows && column >= 0 && column < width;
+  invariant(isInside, 'find a token', `row ${row}, column ${column} of ${rows} rows of ${width}`);
+  return row * width + column;
 }
 
 /**
@@ -169,19 +171,6 @@ function checkContext({ n_ctx }: ModelDescription, tokens: number): void {
     `it has ${tokens} tokens and the model reads at most ${n_ctx}`,
     'shorten the prompt or the target',
     { tokens, limit: n_ctx },
-  );
-}
-
-/** Checks a tensor's values for NaN and infinity, which no later number would survive. */
-export function requireFinite(tensor: Tensor<'float32'> | Tensor<'float64'>, what: string): void {
-  const bad = tensor.data.findIndex((value) => !Number.isFinite(value));
-  if (bad < 0) return;
-  throw new EditorError(
-    'not-finite',
-    what,
-    `value ${bad} is ${tensor.data[bad]}`,
-    'lower the step size, raise the covariance weight, or run on CPU',
-    { index: bad },
   );
 }
 

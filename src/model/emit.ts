@@ -1,3 +1,4 @@
+import { invariant } from '../base/errors.ts';
 import { cut, type Part } from '../graph/cut.ts';
 import { Graph, type Edge, type FloatDType } from '../graph/graph.ts';
 import * as layer from '../graph/layers.ts';
@@ -175,7 +176,7 @@ function norm(description: ModelDescription, x: Edge, weight: Weights, name: 'ln
 
 function required(weight: Weights, name: ParameterName): Edge {
   const edge = weight.get(name);
-  if (!edge) throw new TypeError(`the description declares no ${name}`);
+  invariant(edge, `emit the parameter ${name}`, 'the description declares none');
   return edge;
 }
 

@@ -129,9 +129,9 @@ export async function walk(model: Model, placed: PlacedBatch, x: DeviceTensor, p
   const { from = 0, to, options, fetch, visit, watch } = plan;
   let h = x;
   for (let layer = from; layer < to; layer++) {
-    throwIfAborted(watch, 'run the model');
     h = await scope(async (s) => {
       if (h !== x) s.add(h);
+      throwIfAborted(watch, 'run the model');
       const wanted = new Set<BlockOutput>([...(fetch?.(layer) ?? []), 'hook_resid_post']);
       const out = await runBlock(model, layer, h, placed, options?.(layer) ?? {}, [...wanted]);
       for (const tensor of Object.values(out)) s.add(tensor);
@@ -222,14 +222,15 @@ export async function forwardRows<H extends BlockHook = never>(
 
 // ---
 
-async function endAt(
+function endAt(
   model: Model,
   output: 'logits' | 'ln_final.hook_normalized',
   x: DeviceTensor,
   rows: readonly number[],
 ): Promise<FloatTensor> {
-  const result = await model.ends.run('logits', { x, rows: i32(rows, [rows.length]) }, [output]);
-  const [host] = await readMany([result[output]]);
-  result[output].dispose();
-  return host as FloatTensor;
+  return scope(async (s) => {
+    const result = await model.ends.run('logits', { x, rows: i32(rows, [rows.length]) }, [output]);
+    const [host] = await readMany([s.add(result[output])]);
+    return host as FloatTensor;
+  });
 }

@@ -1,6 +1,6 @@
 import type { Watch } from '../base/tasks.ts';
 import type { DeviceTensor } from '../device/memory.ts';
-import { scope } from '../device/scope.ts';
+import { scope, type Scope } from '../device/scope.ts';
 import { continued, leftPadded, type Batch } from './batch.ts';
 import { embed, placeBatch, walk, type Past, type PlacedBatch } from './forward.ts';
 import type { Model } from './model.ts';
@@ -35,29 +35,34 @@ export async function keepBelow(
   const { description, device } = model;
   const past = Math.max(...starts);
   const prefixes = rows.map((ids, b) => ids.slice(0, starts[b]));
-  const pasts: (Past | undefined)[] = past > 0 ? await runPrefix(model, prefixes, patches, watch) : [];
   const tails = rows.map((ids, b) => ids.slice(starts[b]));
   const batch = continued(description, device.float, tails, starts, past);
-  const placed = placeBatch(device, batch);
-  const first = await embed(model, batch);
-  const x = await walk(model, placed, first, {
-    to: lowest,
-    options: (layer) => ({ patches, past: pasts[layer] }),
-    visit: async (layer) => {
-      disposePast(pasts[layer]);
-      pasts[layer] = undefined;
-    },
-    watch,
+  return scope(async (s) => {
+    const pasts: (Past | undefined)[] = past > 0 ? await runPrefix(model, prefixes, patches, watch) : [];
+    for (const tensor of tensorsOf(pasts)) s.add(tensor);
+    const placed = s.add(placeBatch(device, batch));
+    const x = await walk(model, placed, s.add(await embed(model, batch)), {
+      to: lowest,
+      options: (layer) => ({ patches, past: pasts[layer] }),
+      visit: async (layer) => {
+        for (const tensor of tensorsOf([pasts[layer]])) tensor.dispose();
+        pasts[layer] = undefined;
+      },
+      watch,
+    });
+    return releaseKept(s, { batch, placed, pasts, x, lowest, starts });
   });
-  if (x !== first) first.dispose();
-  return { batch, placed, pasts, x, lowest, starts };
 }
 
 /** Frees kept states. */
 export function disposeKept({ placed, pasts, x }: Kept): void {
-  for (const past of pasts) disposePast(past);
-  x.dispose();
-  placed.dispose();
+  for (const each of [placed, x, ...tensorsOf(pasts)]) each.dispose();
+}
+
+/** Takes kept states out of the scope in which they were made; returns them. */
+export function releaseKept(s: Scope, kept: Kept): Kept {
+  for (const each of [kept.placed, kept.x, ...tensorsOf(kept.pasts)]) s.release(each);
+  return kept;
 }
 
 // ---
@@ -76,16 +81,16 @@ async function runPrefix(
       options: () => ({ patches }),
       fetch: () => ['present_k', 'present_v'],
       visit: async (_, { present_k, present_v }, layerScope) => {
-        pasts.push({ k: layerScope.release(present_k), v: layerScope.release(present_v) });
+        pasts.push({ k: s.add(layerScope.release(present_k)), v: s.add(layerScope.release(present_v)) });
       },
       watch,
     });
     s.add(top);
+    for (const tensor of tensorsOf(pasts)) s.release(tensor);
     return pasts;
   });
 }
 
-function disposePast(past: Past | undefined): void {
-  past?.k.dispose();
-  past?.v.dispose();
+function tensorsOf(pasts: readonly (Past | undefined)[]): DeviceTensor[] {
+  return pasts.flatMap((past) => (past ? [past.k, past.v] : []));
 }

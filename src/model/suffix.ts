@@ -1,42 +1,21 @@
 import type { Watch } from '../base/tasks.ts';
-import { i32, type FloatTensor, type Tensor } from '../base/tensor.ts';
+import { sizeOf, zeros, type FloatTensor, type Tensor } from '../base/tensor.ts';
 import { readMany, reshapeTensor, writeTensor, type DeviceTensor } from '../device/memory.ts';
 import { scope, type Scope } from '../device/scope.ts';
 import { continued, flatIndex, floats } from './batch.ts';
-import { blockFeeds, placeBatch, runBlock, type BlockOptions, type BlockOutput, type Deltas } from './forward.ts';
-import { formatSite, SITES, type Site } from './hooks.ts';
+import {
+  blockFeeds,
+  placeBatch,
+  runBlock,
+  type BlockOptions,
+  type BlockOutput,
+  type Deltas,
+  type Past,
+} from './forward.ts';
+import { formatSite, SITES } from './hooks.ts';
 import type { Model } from './model.ts';
-import type { PlacedPatches } from './patch.ts';
-import { disposeKept, keepBelow, type Kept } from './prefix.ts';
-
-/** A token of a row. */
-export interface Place {
-  readonly row: number;
-  readonly position: number;
-}
-
-/** A token that a delta is added to; several tokens may share one slot. */
-export interface Injection extends Place {
-  readonly slot: number;
-}
-
-/** A token whose next-token distribution the loss reads, and the id it should predict (any, where only the KL counts). */
-export interface Reading extends Place {
-  readonly label: number;
-}
-
-/** What a suffix is made for. */
-export interface SuffixPlan {
-  readonly rows: readonly (readonly number[])[];
-  /** Sites that get deltas, one vector per slot each. */
-  readonly sites: readonly Site[];
-  readonly slots: number;
-  readonly injections: readonly Injection[];
-  readonly readings: readonly Reading[];
-  readonly patches?: PlacedPatches | undefined;
-  /** Compute every token and every layer anew in each step: the same numbers, slowly. For tests and the benchmark. */
-  readonly naive?: boolean;
-}
+import { disposeKept, keepBelow, releaseKept, type Kept } from './prefix.ts';
+import { placeFixed, type Fixed, type Place, type SuffixPlan } from './suffix-plan.ts';
 
 /** What one step computed. `nll`, `kl` and `best` follow the plan's readings. */
 export interface StepResult {
@@ -131,38 +110,43 @@ export class Suffix {
    *
    * @param rows, readings those that stay, ascending; `plan` numbers rows and slots as they are afterwards
    */
-  async narrow(rows: readonly number[], readings: readonly number[], plan: SuffixPlan): Promise<Suffix> {
-    const { batch, placed, pasts, x, lowest, starts } = this.#kept;
+  narrow(rows: readonly number[], readings: readonly number[], plan: SuffixPlan): Promise<Suffix> {
+    const { batch, pasts, x, lowest, starts } = this.#kept;
     const { description, device, kernels } = this.#model;
-    const keep = async (tensor: DeviceTensor, shape: readonly number[]): Promise<DeviceTensor> => {
-      const size = tensor.shape.reduce((product, dim) => product * dim, 1) / batch.rows;
-      const lines = reshapeTensor(tensor, [batch.rows, size]);
-      const picked = await kernels.capture(lines, Int32Array.from(rows));
-      lines.dispose();
-      return reshapeTensor(picked, shape);
-    };
-    const keepPast = (tensor: DeviceTensor) => keep(tensor, [rows.length, ...tensor.shape.slice(1)]);
-    const tails = plan.rows.map((ids, b) => ids.slice(starts[rows[b]]));
-    const pastLengths = rows.map((row) => starts[row]);
-    // The old width stays, so that the kept states still fit.
-    const left = continued(description, device.float, tails, pastLengths, batch.past, batch.width);
-    const kept: Kept = {
-      batch: left,
-      placed: placeBatch(device, left),
-      pasts: await Promise.all(
-        pasts.map(async (past) => past && { k: await keepPast(past.k), v: await keepPast(past.v) }),
-      ),
-      x: await keep(x, [rows.length * batch.width, x.shape[1]]),
-      lowest,
-      starts: pastLengths,
-    };
-    const reference = await this.#model.kernels.capture(this.#fixed.reference, Int32Array.from(readings));
-    const narrowed = new Suffix(this.#model, plan, kept);
-    narrowed.setReference((await reference.read()) as FloatTensor);
-    reference.dispose();
-    placed.dispose();
-    this.#fixed.dispose();
-    return narrowed;
+    return scope(async (s) => {
+      // Lets go of the old tensor as soon as its rows are picked.
+      const pick = async (tensor: DeviceTensor, shape: readonly number[]): Promise<DeviceTensor> => {
+        const lines = s.add(reshapeTensor(tensor, [batch.rows, sizeOf(tensor.shape) / batch.rows]));
+        const picked = await kernels.capture(lines, Int32Array.from(rows));
+        lines.dispose();
+        return s.add(reshapeTensor(picked, shape));
+      };
+      const tails = plan.rows.map((ids, b) => ids.slice(starts[rows[b]]));
+      const narrowStarts = rows.map((row) => starts[row]);
+      // The old width stays, so that the kept states still fit.
+      const narrowBatch = continued(description, device.float, tails, narrowStarts, batch.past, batch.width);
+      const reference = s.add(await kernels.capture(this.#fixed.reference, Int32Array.from(readings)));
+      const logQ = (await reference.read()) as FloatTensor;
+      const narrowPasts: (Past | undefined)[] = [];
+      for (const [layer, past] of pasts.entries()) {
+        if (!past) continue;
+        const shape = [rows.length, ...past.k.shape.slice(1)];
+        narrowPasts[layer] = { k: await pick(past.k, shape), v: await pick(past.v, shape) };
+      }
+      const kept: Kept = {
+        batch: narrowBatch,
+        placed: s.add(placeBatch(device, narrowBatch)),
+        pasts: narrowPasts,
+        x: await pick(x, [rows.length * batch.width, x.shape[1]]),
+        lowest,
+        starts: narrowStarts,
+      };
+      const narrowed = new Suffix(this.#model, plan, kept);
+      narrowed.setReference(logQ);
+      releaseKept(s, kept);
+      this.dispose();
+      return narrowed;
+    });
   }
 
   dispose(): void {
@@ -174,10 +158,10 @@ export class Suffix {
     return flatIndex(this.#kept.batch, row, position - this.#kept.starts[row]);
   }
 
+  /** A site without a delta gets zeros. */
   #write(deltas: ReadonlyMap<string, FloatTensor>): void {
-    for (const [key, delta] of deltas) {
-      const target = this.#fixed.deltas.get(key);
-      if (target) writeTensor(target, delta);
+    for (const [key, target] of this.#fixed.deltas) {
+      writeTensor(target, deltas.get(key) ?? zeros(this.#model.device.float, target.shape));
     }
   }
 
@@ -236,8 +220,8 @@ export class Suffix {
 /** Computes what the steps of a plan have in common; see `Suffix`. */
 export async function prepareSuffix(model: Model, plan: SuffixPlan, watch?: Watch): Promise<Suffix> {
   const firsts = plan.rows.map((ids, row) => {
-    const positions = plan.injections.filter((injection) => injection.row === row).map(({ position }) => position);
-    return positions.length > 0 ? Math.min(...positions) : ids.length - 1;
+    const used = [...plan.injections, ...plan.readings].filter((place) => place.row === row);
+    return Math.min(ids.length - 1, ...used.map(({ position }) => position));
   });
   const starts = plan.naive ? firsts.map(() => 0) : firsts;
   const lowest = plan.naive ? 0 : Math.min(...plan.sites.map((site) => site.layer));
@@ -245,62 +229,6 @@ export async function prepareSuffix(model: Model, plan: SuffixPlan, watch?: Watc
 }
 
 // ---
-
-/** Tensors that are the same in every step, or whose memory is. */
-interface Fixed {
-  /** [N, slots]: one where a slot's delta is added. */
-  readonly sel: DeviceTensor;
-  readonly zero: DeviceTensor;
-  /** [R, N]: one where a reading is. */
-  readonly pick: DeviceTensor;
-  readonly labels: DeviceTensor;
-  readonly reference: DeviceTensor;
-  readonly deltas: ReadonlyMap<string, DeviceTensor>;
-  dispose(): void;
-}
-
-function placeFixed({ device, description }: Model, plan: SuffixPlan, { batch, starts }: Kept): Fixed {
-  const { float } = device;
-  const tokens = batch.rows * batch.width;
-  const flat = ({ row, position }: Place) => flatIndex(batch, row, position - starts[row]);
-  const ones = (shape: readonly [number, number], pairs: readonly (readonly [number, number])[], name: string) => {
-    const data = new Float64Array(shape[0] * shape[1]);
-    for (const [i, j] of pairs) data[i * shape[1] + j] = 1;
-    return device.place(floats(float, data, shape), name);
-  };
-  const empty = (shape: readonly [number, number], name: string) => ones(shape, [], name);
-  const { readings, injections, slots, sites } = plan;
-  const delta: [number, number] = [slots, description.d_model];
-  const fixed = {
-    sel: ones(
-      [tokens, slots],
-      injections.map((each) => [flat(each), each.slot] as const),
-      'sel',
-    ),
-    zero: empty(delta, 'no delta'),
-    pick: ones(
-      [readings.length, tokens],
-      readings.map((each, i) => [i, flat(each)] as const),
-      'pick',
-    ),
-    labels: device.place(
-      i32(
-        readings.map(({ label }) => label),
-        [readings.length, 1],
-      ),
-      'labels',
-    ),
-    reference: empty([readings.length, description.d_vocab], 'reference'),
-    deltas: new Map(sites.map((site) => [formatSite(site), empty(delta, `delta ${formatSite(site)}`)])),
-  };
-  return {
-    ...fixed,
-    dispose: () => {
-      const { deltas, ...others } = fixed;
-      for (const tensor of [...Object.values(others), ...deltas.values()]) tensor.dispose();
-    },
-  };
-}
 
 /** Forward outputs that the gradient of a block reads. */
 function residualNames({ blockProgram }: Model): BlockOutput[] {

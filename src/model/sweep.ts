@@ -1,12 +1,12 @@
 import type { Watch } from '../base/tasks.ts';
 import type { FloatTensor } from '../base/tensor.ts';
-import { readMany, type DeviceTensor } from '../device/memory.ts';
+import type { DeviceTensor } from '../device/memory.ts';
 import { scope } from '../device/scope.ts';
 import { flatIndex, rightPadded } from './batch.ts';
 import { embed, placeBatch, runBlock, walk, type BlockOutput, type PlacedBatch } from './forward.ts';
 import type { Model } from './model.ts';
 import type { PlacedPatches } from './patch.ts';
-import type { Place } from './suffix.ts';
+import type { Place } from './suffix-plan.ts';
 
 /**
  * A forward pass that stops at layers on its way up, so that patches can be written there before it goes on: everything
@@ -23,8 +23,8 @@ export interface Sweep {
 /** Starts a sweep over rows of tokens, below layer 0. */
 export async function startSweep(model: Model, rows: readonly (readonly number[])[]): Promise<Sweep> {
   const batch = rightPadded(model.description, model.device.float, rows);
-  const placed: PlacedBatch = placeBatch(model.device, batch);
   let x: DeviceTensor = await embed(model, batch);
+  const placed: PlacedBatch = placeBatch(model.device, batch);
   let at = 0;
   return {
     async climbTo(layer, patches, watch) {
@@ -38,8 +38,7 @@ export async function startSweep(model: Model, rows: readonly (readonly number[]
         const out = await runBlock(model, at, x, placed, { patches }, [hook]);
         const indices = Int32Array.from(places, ({ row, position }) => flatIndex(batch, row, position));
         const captured = s.add(await model.kernels.capture(s.add(out[hook]), indices));
-        const [found] = await readMany([captured]);
-        return found as FloatTensor;
+        return (await captured.read()) as FloatTensor;
       }),
     dispose: () => {
       x.dispose();

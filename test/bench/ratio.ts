@@ -3,7 +3,8 @@ import type { Device } from '../../src/device/device.ts';
 import { floats } from '../../src/model/batch.ts';
 import { formatSite, type Site } from '../../src/model/hooks.ts';
 import type { Model } from '../../src/model/model.ts';
-import { prepareSuffix, type SuffixPlan } from '../../src/model/suffix.ts';
+import type { SuffixPlan } from '../../src/model/suffix-plan.ts';
+import { prepareSuffix } from '../../src/model/suffix.ts';
 import { GPT2_SMALL, randomModel } from '../support/tiny.ts';
 
 const ROWS = 6;
