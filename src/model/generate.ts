@@ -1,3 +1,4 @@
+import { EditorError } from '../base/errors.ts';
 import { throwIfAborted, breathe, type Watch } from '../base/tasks.ts';
 import { makeRandom, type Random } from '../base/random.ts';
 import { scope } from '../device/scope.ts';
@@ -5,7 +6,7 @@ import { continued } from './batch.ts';
 import { embed, logitsAt, placeBatch, walk, type Past } from './forward.ts';
 import type { Model } from './model.ts';
 import type { PlacedPatches } from './patch.ts';
-import { indexOfMax, logSoftmax } from './score.ts';
+import { indexOfMax, indicesOfLargest, logSoftmax } from './score.ts';
 
 /** How the next token is chosen from its distribution. */
 export interface Sampling {
@@ -43,20 +44,23 @@ export interface GenerateOptions {
 /**
  * Continues a prompt token by token with a KV cache. Ends at `maxTokens`, at a stop id, or when the context is full.
  *
- * @throws EditorError `context-overflow` for a prompt that doesn't fit, `aborted`
+ * @throws EditorError `invalid-request` for an empty prompt, `context-overflow` for one that doesn't fit, `aborted`
  */
 export async function* generate(
   model: Model,
   prompt: readonly number[],
   { maxTokens, sampling = GREEDY, patches, stopIds = [], watch }: GenerateOptions,
 ): AsyncGenerator<GeneratedToken, void, void> {
+  if (prompt.length === 0) {
+    throw new EditorError('invalid-request', 'generate text', 'the prompt has no tokens', 'type a prompt');
+  }
   const random = makeRandom(sampling.seed);
   const cache = makeCache(model, patches);
   try {
     let ids = prompt;
     for (let count = 0; count < maxTokens; count++) {
       throwIfAborted(watch, 'generate text');
-      const logq = await cache.advance(ids);
+      const logq = await cache.advance(ids, watch);
       const id = sampleToken(logq, sampling, random);
       if (stopIds.includes(id)) return;
       yield { id, logp: logq[id], logq };
@@ -76,9 +80,9 @@ export async function* generate(
  */
 export function sampleToken(logq: Float64Array, { temperature, topK, topP }: Sampling, random: Random): number {
   if (temperature <= 0) return indexOfMax(logq);
-  const scaled = logSoftmax(logq.map((value) => value / temperature));
-  const order = Array.from(scaled.keys()).sort((a, b) => scaled[b] - scaled[a] || a - b);
-  const kept = topK > 0 ? order.slice(0, topK) : order;
+  const highest = logq[indexOfMax(logq)];
+  const scaled = logSoftmax(logq.map((value) => (value - highest) / temperature));
+  const kept = indicesOfLargest(scaled, topK > 0 ? topK : scaled.length);
   const total = kept.reduce((sum, id) => sum + Math.exp(scaled[id]), 0);
   const nucleus: number[] = [];
   let mass = 0;
@@ -99,20 +103,19 @@ export function sampleToken(logq: Float64Array, { temperature, topK, topP }: Sam
 
 /** Keys and values of all tokens so far, by layer. */
 function makeCache(model: Model, patches: PlacedPatches | undefined) {
-  let pasts: Past[] = [];
+  let pasts: readonly Past[] = [];
   let length = 0;
-  const free = (old: readonly Past[]) => {
-    for (const { k, v } of old) {
-      k.dispose();
-      v.dispose();
-    }
+  const tensorsOf = (layers: readonly Past[]) => layers.flatMap(({ k, v }) => [k, v]);
+  const replace = (grown: readonly Past[]) => {
+    for (const tensor of tensorsOf(pasts)) tensor.dispose();
+    pasts = grown;
   };
   return {
     get length() {
       return length;
     },
     /** Reads more tokens and returns the log probabilities of the next one. */
-    async advance(ids: readonly number[]): Promise<Float64Array> {
+    advance(ids: readonly number[], watch: Watch | undefined): Promise<Float64Array> {
       const batch = continued(model.description, model.device.float, [ids], [length], length);
       return scope(async (s) => {
         const placed = s.add(placeBatch(model.device, batch));
@@ -122,16 +125,17 @@ function makeCache(model: Model, patches: PlacedPatches | undefined) {
           options: (layer) => ({ patches, past: pasts[layer] }),
           fetch: () => ['present_k', 'present_v'],
           visit: async (_, { present_k, present_v }, layerScope) => {
-            grown.push({ k: layerScope.release(present_k), v: layerScope.release(present_v) });
+            grown.push({ k: s.add(layerScope.release(present_k)), v: s.add(layerScope.release(present_v)) });
           },
+          watch,
         });
         s.add(x);
-        free(pasts);
-        pasts = grown;
+        for (const tensor of tensorsOf(grown)) s.release(tensor);
+        replace(grown);
         length += ids.length;
         return logSoftmax((await logitsAt(model, x, [ids.length - 1])).data);
       });
     },
-    dispose: () => free(pasts),
+    dispose: () => replace([]),
   };
 }

@@ -1,3 +1,4 @@
+import { invariant } from '../base/errors.ts';
 import { throwIfAborted, type Watch } from '../base/tasks.ts';
 import { f64, zeros, type FloatTensor, type Tensor } from '../base/tensor.ts';
 import type { LoadedProgram } from '../device/device.ts';
@@ -142,8 +143,9 @@ function loadProduct(device: Model['device'], width: number): Promise<LoadedProg
   const keys = graph.input('keys', ['n', width]);
   const product = gemm(keys, keys, { transA: true });
   const program = { name: `gram ${width}`, graphs: [extract(graph, 'gram', { gram: product })] };
-  // No weights, so nothing is read.
-  return device.load(program, (name) => Promise.reject(new TypeError(`gram has no weight ${name}`)));
+  return device.load(program, async (name): Promise<Tensor> => {
+    invariant(false, `load ${program.name}`, `it has no weight ${name}`);
+  });
 }
 
 function mirrored(data: Float64Array<ArrayBuffer>, width: number): SecondMoment {

@@ -1,3 +1,4 @@
+import { EditorError } from '../base/errors.ts';
 import { throwIfAborted, type Watch } from '../base/tasks.ts';
 import { forwardRows } from './forward.ts';
 import type { Model } from './model.ts';
@@ -93,17 +94,45 @@ export async function nextDistributions(
 
 /** The k likeliest ids of a distribution of log probabilities, likeliest first; ties go to the lower id. */
 export function topCandidates(logq: Float64Array, k: number): Candidate[] {
-  const ids = Array.from(logq.keys()).sort((a, b) => logq[b] - logq[a] || a - b);
-  return ids.slice(0, k).map((id) => ({ id, probability: Math.exp(logq[id]) }));
+  return indicesOfLargest(logq, k).map((id) => ({ id, probability: Math.exp(logq[id]) }));
 }
 
-/** z − ln Σ eᶻ in double precision. */
+/** Indices of the k largest values, largest first; ties go to the lower index. One pass when k is small, else a sort. */
+export function indicesOfLargest(values: ArrayLike<number>, k: number): number[] {
+  if (8 * k >= values.length) {
+    const order = Array.from(values, (_, i) => i).sort((a, b) => values[b] - values[a] || a - b);
+    return order.slice(0, Math.max(0, k));
+  }
+  const best: number[] = [];
+  for (let i = 0; i < values.length; i++) {
+    let at = best.length;
+    while (at > 0 && values[i] > values[best[at - 1]]) at--;
+    if (at >= k) continue;
+    best.splice(at, 0, i);
+    if (best.length > k) best.pop();
+  }
+  return best;
+}
+
+/**
+ * z − ln Σ eᶻ in double precision.
+ *
+ * @throws EditorError `not-finite` when a logit is NaN or infinite: an edit at too high a dose, or a failing device
+ */
 export function logSoftmax(logits: ArrayLike<number>): Float64Array {
   let max = -Infinity;
   for (let i = 0; i < logits.length; i++) if (logits[i] > max) max = logits[i];
   let sum = 0;
   for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i] - max);
   const lse = max + Math.log(sum);
+  if (!Number.isFinite(lse)) {
+    throw new EditorError(
+      'not-finite',
+      'predict the next token',
+      `the logits sum to ${sum} over a largest of ${max}`,
+      'lower the dose of the edits or switch them off, or run on CPU',
+    );
+  }
   return Float64Array.from(logits, (value) => value - lse);
 }
 

@@ -2,6 +2,7 @@ import { EditorError } from '../base/errors.ts';
 import type { FloatTensor } from '../base/tensor.ts';
 import type { Device } from '../device/device.ts';
 import { scope } from '../device/scope.ts';
+import { isRecord } from '../store/json.ts';
 import { rightPadded } from './batch.ts';
 import { embed, logitsAt, placeBatch, walk } from './forward.ts';
 import { assembleModel, type Model } from './model.ts';
@@ -34,10 +35,10 @@ const TOLERANCE = 1e-3;
  *
  * @param stored what `check.json` holds, if there is one
  * @param cpu    a CPU device to compare with; without it and without `stored` there is nothing to check
- * @throws EditorError `untrusted-device` with both numbers
+ * @throws EditorError `untrusted-device` with both numbers, `invalid-checkpoint` for a damaged `stored`
  */
 export async function checkDevice(model: Model, stored: unknown, cpu: Device | null): Promise<CheckResult | null> {
-  const check = readCheck(stored);
+  const check = readCheck(stored, model.description.d_vocab);
   const result = check ? await checkStored(model, check) : cpu && (await checkAgainst(model, cpu));
   if (!result || result.difference <= result.tolerance) return result;
   throw new EditorError(
@@ -51,10 +52,23 @@ export async function checkDevice(model: Model, stored: unknown, cpu: Device | n
 
 // ---
 
-function readCheck(stored: unknown): StoredCheck | null {
-  if (typeof stored !== 'object' || stored === null) return null;
-  const { ids, top, tolerance } = stored as Partial<StoredCheck>;
-  return Array.isArray(ids) && Array.isArray(top) ? { ids, top, tolerance: tolerance ?? TOLERANCE } : null;
+/** A check that says nothing would trust any device, so a damaged file is a fault. */
+function readCheck(stored: unknown, d_vocab: number): StoredCheck | null {
+  if (stored === undefined || stored === null) return null;
+  const { ids, top, tolerance = TOLERANCE } = isRecord(stored) ? stored : {};
+  const isId = (id: unknown) => Number.isInteger(id) && Number(id) >= 0 && Number(id) < d_vocab;
+  const isPair = (pair: unknown) => Array.isArray(pair) && isId(pair[0]) && Number.isFinite(pair[1]);
+  const isList = (list: unknown, holds: (each: unknown) => boolean) =>
+    Array.isArray(list) && list.length > 0 && list.every(holds);
+  if (isList(ids, isId) && isList(top, isPair) && Number.isFinite(tolerance)) {
+    return { ids, top, tolerance } as StoredCheck;
+  }
+  throw new EditorError(
+    'invalid-checkpoint',
+    'read check.json',
+    `it has not ids below ${d_vocab}, pairs of id and logit, and a tolerance`,
+    'get the file again from where the model comes from',
+  );
 }
 
 async function checkStored(model: Model, { ids, top, tolerance }: StoredCheck): Promise<CheckResult> {
