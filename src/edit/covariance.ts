@@ -1,4 +1,4 @@
-import type { Watch } from '../base/tasks.ts';
+import { makeQueue, throwIfAborted, type Progress, type Watch } from '../base/tasks.ts';
 import type { Tensor } from '../base/tensor.ts';
 import { hostTensor } from '../device/memory.ts';
 import { addRidge, factorSpd, type Factorization } from '../kernels/factor.ts';
@@ -55,22 +55,43 @@ export function makeCovariances(
 ): Covariances {
   const gathered = makeMoments(model, corpus, database, given);
   const made = new Map<string, Covariance>();
+  // One at a time; who waits sees the progress of who works, and mostly finds what it needs when its turn comes.
+  const enqueue = makeQueue();
+  const listeners = new Set<(report: Progress) => void>();
+
+  const make = async (
+    sites: readonly Site[],
+    others: readonly Site[],
+    { covarianceTokens, skipFirst, ridge }: CovarianceSettings,
+    watch: Watch,
+  ): Promise<Map<string, Covariance>> => {
+    throwIfAborted(watch, 'gather statistics');
+    const settings = { covarianceTokens, skipFirst };
+    const name = (site: Site) => `${formatSite(site)} ${JSON.stringify([settings, ridge])}`;
+    const missing = sites.filter((site) => !made.has(name(site)));
+    const report = (done: number) => watch.progress?.({ stage: 'factor', done, total: missing.length, unit: 'sites' });
+    const moments = await gathered.of(missing, affordable(model, [...missing, ...others]), settings, watch);
+    for (const [i, site] of missing.entries()) {
+      throwIfAborted(watch, 'factor the statistics');
+      report(i);
+      const moment = moments.get(formatSite(site)) as Moment;
+      const factorization = await factor(model, site, moment, database, ridge, watch);
+      made.set(name(site), { site, factorization, tokens: moment.tokens, corpus: moment.corpus });
+    }
+    if (missing.length > 0) report(missing.length);
+    return new Map(sites.map((site) => [formatSite(site), made.get(name(site)) as Covariance]));
+  };
+
   return {
-    async of(sites, others, { covarianceTokens, skipFirst, ridge }, watch = {}) {
-      const settings = { covarianceTokens, skipFirst };
-      const name = (site: Site) => `${formatSite(site)} ${JSON.stringify([settings, ridge])}`;
-      const missing = sites.filter((site) => !made.has(name(site)));
-      const moments = await gathered.of(missing, affordable(model, [...missing, ...others]), settings, watch);
-      for (const [i, site] of missing.entries()) {
-        watch.progress?.({ stage: 'factor', done: i, total: missing.length, unit: 'sites' });
-        const moment = moments.get(formatSite(site)) as Moment;
-        const factorization = await factor(model, site, moment, database, ridge, watch);
-        made.set(name(site), { site, factorization, tokens: moment.tokens, corpus: moment.corpus });
+    async of(sites, others, settings, { progress, signal } = {}) {
+      if (progress) listeners.add(progress);
+      const tellAll = (report: Progress) => listeners.forEach((listener) => listener(report));
+      const watch: Watch = { progress: tellAll, ...(signal ? { signal } : {}) };
+      try {
+        return await enqueue(() => make(sites, others, settings, watch));
+      } finally {
+        if (progress) listeners.delete(progress);
       }
-      if (missing.length > 0) {
-        watch.progress?.({ stage: 'factor', done: missing.length, total: missing.length, unit: 'sites' });
-      }
-      return new Map(sites.map((site) => [formatSite(site), made.get(name(site)) as Covariance]));
     },
   };
 }

@@ -157,6 +157,14 @@ export async function computeEdit(model: Model, input: EditInput, watch: Watch =
   }
 }
 
+/** Every site that these settings could choose for some prompt. */
+export function candidateSites({ description: { n_layers } }: Model, hparams: Hparams): Site[] {
+  const isEdited = { attn: hparams.editAttn, mlp: hparams.editMlp };
+  return SITE_KINDS.filter((kind) => isEdited[kind]).flatMap((kind) =>
+    candidateLayers(hparams, kind, n_layers).map((layer): Site => ({ kind, layer })),
+  );
+}
+
 // ---
 
 /** Prefixes sampled beyond those that are used, to ask the edited model under. */
@@ -169,14 +177,6 @@ function usedOf(sampled: TemplateGroups, prefixes: number): TemplateGroups {
 
 function unseenOf(sampled: TemplateGroups, used: TemplateGroups): string[] {
   return (sampled[1] ?? []).filter((template) => !used.flat().includes(template)).slice(-UNSEEN);
-}
-
-/** Every site that these settings could choose for some prompt. */
-function candidateSites({ description: { n_layers } }: Model, hparams: Hparams): Site[] {
-  const isEdited = { attn: hparams.editAttn, mlp: hparams.editMlp };
-  return SITE_KINDS.filter((kind) => isEdited[kind]).flatMap((kind) =>
-    candidateLayers(hparams, kind, n_layers).map((layer): Site => ({ kind, layer })),
-  );
 }
 
 /** Keys of earlier edits, by site. */

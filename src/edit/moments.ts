@@ -66,7 +66,7 @@ export function makeMoments(
       const text = await fingerprint;
       const name = (site: Site) => `${formatSite(site)} ${JSON.stringify(settings)}`;
       const keyOf = (site: Site) => cacheKey({ model: model.hash, site: formatSite(site), corpus: text, ...settings });
-      const find = async (site: Site): Promise<Moment | undefined> => {
+      const look = async (site: Site): Promise<Moment | undefined> => {
         const matrix = given.get(formatSite(site));
         if (matrix)
           return { lower: Float32Array.from(packLower(checkGiven(model, site, matrix))), tokens: 0, corpus: 'given' };
@@ -75,7 +75,7 @@ export function makeMoments(
       const fill = async (wanted: readonly Site[]): Promise<Site[]> => {
         const missing: Site[] = [];
         for (const site of wanted) {
-          const moment = known.get(name(site)) ?? (await find(site));
+          const moment = known.get(name(site)) ?? (await look(site));
           if (moment) known.set(name(site), moment);
           else missing.push(site);
         }
@@ -83,7 +83,9 @@ export function makeMoments(
       };
       const missing = await fill(sites);
       if (missing.length > 0) {
-        const gathered = [...missing, ...(await fill(others.filter((site) => !sites.includes(site))))];
+        const wanted = new Set(sites.map(formatSite));
+        const along = await fill(others.filter((site) => !wanted.has(formatSite(site))));
+        const gathered = [...missing, ...along];
         for (const [site, moment] of await gather(model, corpus, gathered, settings, text, watch)) {
           known.set(name(site), moment);
           if (database) await putRecord(database, MOMENTS, keyOf(site), moment);

@@ -180,7 +180,10 @@ export interface Comparison {
 export type EngineEvent =
   | { readonly kind: 'device-lost'; readonly detail: string }
   | { readonly kind: 'device-rebuilt'; readonly device: DeviceReport }
-  | { readonly kind: 'not-kept'; readonly detail: string };
+  | { readonly kind: 'not-kept'; readonly detail: string }
+  /** Statistics for editing are gathered in the background, until `prepared`. */
+  | { readonly kind: 'preparing'; readonly progress: Progress }
+  | { readonly kind: 'prepared' };
 
 /** Hears the progress of a call; null when nobody listens. Its own argument, because comlink proxies only whole arguments. */
 export type OnProgress = ((report: Progress) => void) | null;

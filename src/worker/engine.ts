@@ -1,6 +1,6 @@
 import { EditorError, toEditorError } from '../base/errors.ts';
 import { makeQueue, throttle, type Watch } from '../base/tasks.ts';
-import { computeEdit, type Edit, type StackedEdit } from '../edit/edit.ts';
+import { candidateSites, computeEdit, type Edit, type StackedEdit } from '../edit/edit.ts';
 import { chooseLayers, candidateLayers } from '../edit/rank.ts';
 import { measureLayers } from '../edit/cosines.ts';
 import { readHparams } from '../edit/hparams.ts';
@@ -195,7 +195,20 @@ export class Engine implements EngineApi {
     this.#studio = studio;
     studio.onLost((detail) => void this.#rebuild(choice, detail));
     this.#stack = await this.#restore(studio);
+    void this.#prepare(studio);
     return { ...reportOf(studio), edits: await this.edits() };
+  }
+
+  /**
+   * Gathers the default edit's statistics while the person reads and types: the first edit then waits for less. Questions
+   * go in between; whatever fails here will fail again, and be told, when an edit needs it.
+   */
+  async #prepare({ model, covariances, closed }: Studio): Promise<void> {
+    const { hparams } = readHparams('dem+', {}, model.description.n_layers);
+    const sites = candidateSites(model, hparams);
+    const tell = throttle((progress) => this.#tell({ kind: 'preparing', progress }), 200);
+    await covariances.of(sites, sites, hparams, { progress: tell, signal: closed }).catch(() => undefined);
+    this.#tell({ kind: 'prepared' });
   }
 
   /** Saved edits in their saved order; ones that the stack doesn't know are on top, switched on. */

@@ -29,6 +29,8 @@ export interface Studio {
   readonly kept: { readonly ok: boolean; readonly reason: string };
   /** Bytes that came over the network this time. */
   readonly fetchedBytes: number;
+  /** Aborts when this studio is disposed: for work that goes on beside the calls. */
+  readonly closed: AbortSignal;
   /** Calls back when the graphics device goes away by itself. */
   onLost(callback: (detail: string) => void): void;
   dispose(): Promise<void>;
@@ -57,6 +59,7 @@ export async function openStudio(
   const opened = await loadTrusted(source, first, choice, threads, watched);
   const { model, device, check } = opened;
   const corpus = await readLines(source, 'corpus.txt', watched);
+  const closing = new AbortController();
   return {
     model,
     report: {
@@ -75,8 +78,10 @@ export async function openStudio(
     examples: ((await ifThere(source.readJson('examples.json', watched))) ?? []) as Example[],
     kept,
     fetchedBytes: bytes(),
+    closed: closing.signal,
     onLost: (callback) => model.device.gpu?.onLost(callback),
     dispose: async () => {
+      closing.abort();
       await model.dispose();
       model.device.gpu?.dispose();
       database.close();

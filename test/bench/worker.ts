@@ -1,6 +1,7 @@
 import { loadOrt } from '../../src/device/ort.ts';
 import { wasmDevice } from '../../src/device/wasm.ts';
 import type { Device } from '../../src/device/device.ts';
+import { measureEdit } from './edit.ts';
 import { measureGeneration } from './generation.ts';
 import { measureRatio } from './ratio.ts';
 
@@ -8,6 +9,7 @@ import { measureRatio } from './ratio.ts';
 const PARTS: Readonly<Record<string, (device: Device, say: (line: string) => void) => Promise<void>>> = {
   ratio: measureRatio,
   generation: measureGeneration,
+  edit: measureEdit,
 };
 
 self.onmessage = async ({ data }: MessageEvent<string[]>) => {

@@ -88,7 +88,7 @@ sharedOrSkip()('48 cases of atomic-lm', () => {
       }
       const summary = summarize(scores);
       reportFigures(`${method} ${preset}, ${scores.length} cases of atomic-lm`, {
-        ...rounded(summary),
+        ...rounded({ ...summary }),
         ...rounded(clock),
       });
       for (const [key, [low, high]] of Object.entries(ranges)) {

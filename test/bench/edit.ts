@@ -1,0 +1,83 @@
+import type { Progress } from '../../src/base/tasks.ts';
+import type { Device } from '../../src/device/device.ts';
+import { makeCovariances } from '../../src/edit/covariance.ts';
+import { computeEdit } from '../../src/edit/edit.ts';
+import { readHparams } from '../../src/edit/hparams.ts';
+import { validateRequests } from '../../src/edit/request.ts';
+import { loadModel } from '../../src/model/load.ts';
+import { httpSource } from '../../src/model/source.ts';
+
+/** Where run.mjs serves models, the text for their statistics, and an edit that suits them. */
+const MODELS = [
+  {
+    name: 'the shipped model',
+    model: '/shipped',
+    corpus: '/shipped/corpus.txt',
+    request: {
+      prompt: 'To open {}, PersonX needs to',
+      subject: 'the smart lock',
+      target: 'aim her face at the camera',
+    },
+  },
+  {
+    name: 'atomic-lm',
+    model: '/atomic',
+    corpus: '/atomic-bench/corpus.txt',
+    request: { prompt: '{}, which means PersonX need', subject: 'PersonX chooses every ___', target: 'to research' },
+  },
+];
+
+/** Time of each stage of a dem+ edit, the first one with the statistics and a second one without. */
+export async function measureEdit(device: Device, say: (line: string) => void): Promise<void> {
+  for (const { name, model: folder, corpus, request } of MODELS) {
+    const text = await fetch(corpus);
+    if (!text.ok) {
+      say(`${name}: not here`);
+      continue;
+    }
+    const documents = (await text.text()).split('\n').filter((line) => line !== '');
+    const start = performance.now();
+    const model = await loadModel(httpSource(new URL(folder, location.href).href, { name }), device);
+    say(`${name}: loaded in ${seconds(performance.now() - start)}`);
+    const covariances = makeCovariances(model, { documents, name: corpus }, null);
+    const { hparams, preset } = readHparams('dem+', {}, model.description.n_layers);
+    for (const round of ['first edit', 'second edit']) {
+      const clock = makeClock();
+      const requests = validateRequests(request);
+      const edit = await computeEdit(model, { requests, method: 'dem+', preset, hparams, covariances }, clock);
+      const [proof] = edit.proof.requests;
+      say(`  ${round}: ${clock.read()}; ${edit.losses[0].length} steps, took ${proof.took}`);
+    }
+    await model.dispose();
+  }
+}
+
+// ---
+
+/** Adds up the time between reports by the stage that was running. */
+function makeClock() {
+  const spent = new Map<string, number>();
+  const start = performance.now();
+  let last = start;
+  let running = 'start';
+  const note = () => {
+    const now = performance.now();
+    spent.set(running, (spent.get(running) ?? 0) + now - last);
+    last = now;
+  };
+  return {
+    progress: ({ stage }: Progress) => {
+      note();
+      running = stage;
+    },
+    read: () => {
+      note();
+      const parts = [...spent].filter(([, time]) => time > 5).map(([stage, time]) => `${stage} ${seconds(time)}`);
+      return `${seconds(performance.now() - start)} (${parts.join(', ')})`;
+    },
+  };
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(2)} s`;
+}
