@@ -3,7 +3,7 @@ import { makeQueue, throttle, type Watch } from '../base/tasks.ts';
 import { candidateSites, computeEdit, type Edit, type StackedEdit } from '../edit/edit.ts';
 import { chooseLayers, candidateLayers } from '../edit/rank.ts';
 import { measureLayers } from '../edit/cosines.ts';
-import { readHparams } from '../edit/hparams.ts';
+import { readHparams } from '../edit/read-hparams.ts';
 import { deleteEdit, listEdits, loadStack, saveEdit, saveStack, type StackEntry } from '../edit/library.ts';
 import { validateRequests } from '../edit/request.ts';
 import { promptIds } from '../edit/rows.ts';

@@ -2,7 +2,7 @@ import type { Progress } from '../../src/base/tasks.ts';
 import type { Device } from '../../src/device/device.ts';
 import { makeCovariances } from '../../src/edit/covariance.ts';
 import { computeEdit } from '../../src/edit/edit.ts';
-import { readHparams } from '../../src/edit/hparams.ts';
+import { readHparams } from '../../src/edit/read-hparams.ts';
 import { validateRequests } from '../../src/edit/request.ts';
 import { loadModel } from '../../src/model/load.ts';
 import { httpSource } from '../../src/model/source.ts';

@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { makeCovariances, type Covariances } from '../../src/edit/covariance.ts';
 import { computeEdit, type StackedEdit } from '../../src/edit/edit.ts';
-import { readHparams, type MethodName, type PresetName } from '../../src/edit/hparams.ts';
+import type { MethodName, PresetName } from '../../src/edit/hparams.ts';
+import { readHparams } from '../../src/edit/read-hparams.ts';
 import { validateRequests } from '../../src/edit/request.ts';
 import { evaluateCase, type EvaluationCase } from '../../src/eval/evaluate.ts';
 import { mean, summarize, type CaseScores } from '../../src/eval/metrics.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { PRESETS, readHparams, SETTINGS } from '../../src/edit/hparams.ts';
+import { PRESETS, SETTINGS } from '../../src/edit/hparams.ts';
+import { readHparams } from '../../src/edit/read-hparams.ts';
 import { english } from '../../src/ui/english.ts';
 import { remediesFor } from '../../src/ui/remedies.ts';
 import {
