@@ -1,6 +1,6 @@
 import { deleteRecord, getRecord, listRecords, putRecord, type RecordKind } from '../store/keep.ts';
 import type { Database } from '../store/database.ts';
-import type { Edit } from './edit.ts';
+import type { Edit } from './record.ts';
 
 /** How an edit stands in the stack. */
 export interface StackEntry {

@@ -1,5 +1,5 @@
 import { f32, type Tensor } from '../base/tensor.ts';
-import type { Edit } from '../edit/edit.ts';
+import type { Edit } from '../edit/record.ts';
 import { formatSite } from '../model/hooks.ts';
 import type { Model } from '../model/model.ts';
 import { rankOf, type Patch } from '../model/patch.ts';

@@ -1,6 +1,6 @@
 import type { Progress } from '../base/tasks.ts';
 import type { DeviceChoice, DeviceReason } from '../device/open.ts';
-import type { Edit, LeftOut } from '../edit/edit.ts';
+import type { Edit, LeftOut } from '../edit/record.ts';
 import type { StackEntry } from '../edit/library.ts';
 import type { Hparams, MethodName, PresetName, PRESETS, Setting, SETTINGS } from '../edit/hparams.ts';
 import type { LossParts } from '../edit/loss.ts';

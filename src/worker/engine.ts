@@ -1,6 +1,8 @@
 import { EditorError, toEditorError } from '../base/errors.ts';
 import { makeQueue, throttle, type Watch } from '../base/tasks.ts';
-import { candidateSites, computeEdit, type Edit, type StackedEdit } from '../edit/edit.ts';
+import { computeEdit } from '../edit/edit.ts';
+import type { Edit, StackedEdit } from '../edit/record.ts';
+import { candidateSites } from '../edit/sites.ts';
 import { chooseLayers, candidateLayers } from '../edit/rank.ts';
 import { measureLayers } from '../edit/cosines.ts';
 import { readHparams } from '../edit/read-hparams.ts';

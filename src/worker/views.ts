@@ -1,5 +1,5 @@
 import { parameterCount } from '../model/description.ts';
-import type { Edit } from '../edit/edit.ts';
+import type { Edit } from '../edit/record.ts';
 import { PRESETS, SETTINGS } from '../edit/hparams.ts';
 import type { EditView, ModelReport, Opened } from './api.ts';
 import type { Studio } from './studio.ts';

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { makeCovariances, type Covariances } from '../../src/edit/covariance.ts';
-import { computeEdit, type StackedEdit } from '../../src/edit/edit.ts';
+import { computeEdit } from '../../src/edit/edit.ts';
+import type { StackedEdit } from '../../src/edit/record.ts';
 import type { MethodName, PresetName } from '../../src/edit/hparams.ts';
 import { readHparams } from '../../src/edit/read-hparams.ts';
 import { validateRequests } from '../../src/edit/request.ts';

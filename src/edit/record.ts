@@ -1,0 +1,52 @@
+import type { Tensor } from '../base/tensor.ts';
+import type { Patch } from '../model/patch.ts';
+import type { Hparams, MethodName, PresetName } from './hparams.ts';
+import type { LossParts } from './loss.ts';
+import type { Proof } from './proof.ts';
+import type { LayerScores, LayerSets } from './rank.ts';
+import type { EditRequest } from './request.ts';
+import type { TemplateGroups } from './rows.ts';
+
+/** A site that the rule chose and the edit left out. */
+export interface LeftOut {
+  readonly site: string;
+  /** Keys it would have had to hold, and how many it may. */
+  readonly keys: number;
+  readonly budget: number;
+}
+
+/** Everything an edit leaves behind: what is saved, undone, shown and exported.   [design.md 5] */
+export interface Edit {
+  readonly schema: 1;
+  readonly id: string;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  readonly requests: readonly EditRequest[];
+  readonly method: MethodName;
+  readonly preset: PresetName;
+  readonly hparams: Hparams;
+  readonly model: { readonly name: string; readonly hash: string };
+  readonly device: string;
+  /** What C₀ was gathered from: fingerprint, or "given". */
+  readonly corpus: string;
+  readonly templates: TemplateGroups;
+  /** Cosines of every request on the unedited model, and the layers that followed from them. */
+  readonly scores: readonly LayerScores[];
+  readonly layers: LayerSets;
+  readonly leftOut: readonly LeftOut[];
+  readonly learningRates: readonly number[];
+  /** Per request, one entry per evaluation. */
+  readonly losses: readonly (readonly LossParts[])[];
+  readonly patches: readonly Patch[];
+  /** Keys at every site on the edited model, by site [slots, p]: memory for later edits. */
+  readonly keys: ReadonlyMap<string, Tensor<'float64'>>;
+  /** Edits it was computed on top of, with their doses. */
+  readonly parents: readonly { readonly id: string; readonly alpha: number }[];
+  readonly proof: Proof;
+}
+
+/** An earlier edit as it stands in the stack. */
+export interface StackedEdit {
+  readonly edit: Edit;
+  readonly alpha: number;
+}
