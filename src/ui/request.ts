@@ -10,13 +10,14 @@ export interface Draft {
 }
 
 /**
- * The engine's request from what the form holds: the subject becomes the prompt's `{}`. The prompt's own `{}` stays, and
- * so does a prompt without the subject: the engine names those faults.
+ * The engine's request from what the form holds: the subject becomes the prompt's `{}`, unless the prompt has its own. A
+ * subject that no longer occurs in a prompt that was rewritten is left out, and the form says so.
  */
-export function makeRequest({ prompt, target, subject }: Draft, paraphrases: readonly string[] = []): EditRequest {
+export function makeRequest(draft: Draft, paraphrases: readonly string[] = []): EditRequest {
+  const { prompt, target, subject } = draft;
   const words = subject.trim();
   const asked = paraphrases.length > 0 ? { paraphrases } : {};
-  if (words === '') return { prompt, target, ...asked };
+  if (words === '' || !isSubjectThere(draft)) return { prompt, target, ...asked };
   const holed = prompt.includes('{}') ? prompt : prompt.replace(words, '{}');
   return { prompt: holed, subject: words, target, ...asked };
 }
