@@ -1,29 +1,42 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { dot, norm } from '../../src/base/linalg.ts';
 import { makeRandom, normal } from '../../src/base/random.ts';
+import type { Watch } from '../../src/base/tasks.ts';
+import { sizeOf, type FloatTensor } from '../../src/base/tensor.ts';
 import type { Device } from '../../src/device/device.ts';
 import { floats } from '../../src/model/batch.ts';
+import { forwardRows } from '../../src/model/forward.ts';
+import { formatSite, parseSite, valueHook, SITES } from '../../src/model/hooks.ts';
 import type { Model } from '../../src/model/model.ts';
-import { prepareSuffix, type SuffixPlan } from '../../src/model/suffix.ts';
+import { placePatches, type Patch, type PlacedPatches } from '../../src/model/patch.ts';
+import { logSoftmax } from '../../src/model/score.ts';
+import type { SuffixPlan } from '../../src/model/suffix-plan.ts';
+import { prepareSuffix, type StepResult } from '../../src/model/suffix.ts';
+import { largestDifference } from '../support/close.ts';
 import { testDevice } from '../support/device.ts';
+import { expectFault } from '../support/faults.ts';
+import { finiteDifferences } from '../support/finite.ts';
 import { randomModel, TINY_CONFIGS } from '../support/tiny.ts';
+import { fail, FAILURE, trackDevice, type TrackedDevice } from '../support/tracked.ts';
 
-let device: Device;
-beforeAll(async () => {
-  device = await testDevice('float64');
-});
+type Deltas = ReadonlyMap<string, FloatTensor>;
 
-const rows = [
-  [3, 5, 7, 9, 11, 2],
-  [1, 4, 8, 8, 2, 6, 12, 13, 20],
-  [9, 8],
-];
-const plan: SuffixPlan = {
-  rows,
-  sites: [
-    { kind: 'attn', layer: 1 },
-    { kind: 'mlp', layer: 1 },
-    { kind: 'mlp', layer: 2 },
+/** A plan with the weights of its readings. */
+interface Case extends SuffixPlan {
+  readonly wNll: readonly number[];
+  readonly wKl: readonly number[];
+}
+
+const sites = (...names: string[]) => names.map((name) => parseSite(name));
+
+/** Two rows that end in a target, and one that only the KL reads; two slots. */
+const FULL: Case = {
+  rows: [
+    [3, 5, 7, 9, 11, 2],
+    [1, 4, 8, 8, 2, 6, 12, 13, 20],
+    [9, 8],
   ],
+  sites: sites('attn.1', 'mlp.1', 'mlp.2'),
   slots: 2,
   injections: [
     { row: 0, position: 3, slot: 0 },
@@ -38,61 +51,275 @@ const plan: SuffixPlan = {
     { row: 1, position: 8, label: 2 },
     { row: 2, position: 1, label: 0 },
   ],
+  wNll: [0.5, 0.25, 0.25, 0],
+  wKl: [0, 0, 0, 0.3],
 };
-const wNll = [0.5, 0.25, 0.25, 0];
-const wKl = [0, 0, 0, 0.3];
 
-describe.each(['gpt2', 'llama'] as const)('%s', (family) => {
-  let model: Model;
-  beforeAll(async () => {
-    model = await randomModel(TINY_CONFIGS[family], device);
-  });
+const ONE_ROW: Case = {
+  rows: [[3, 5, 7]],
+  sites: sites('mlp.1'),
+  slots: 1,
+  injections: [{ row: 0, position: 1, slot: 0 }],
+  readings: [{ row: 0, position: 2, label: 6 }],
+  wNll: [1],
+  wKl: [0.1],
+};
 
-  test('gradients equal finite differences, suffix equals naive', async () => {
-    const random = makeRandom(3);
-    const deltas = new Map(
-      ['attn.1', 'mlp.1', 'mlp.2'].map((key) => [
-        key,
-        floats(
-          'float64',
-          Float64Array.from({ length: 32 }, () => normal(random)),
-          [2, 16],
-        ),
-      ]),
-    );
-    const results = [];
-    for (const naive of [false, true]) {
-      const suffix = await prepareSuffix(model, { ...plan, naive });
-      const { logQ } = await suffix.observe(new Map(), []);
-      suffix.setReference(logQ);
-      const result = await suffix.step(deltas, wNll, wKl);
-      results.push(result);
-      const loss = async () => {
-        const r = await suffix.step(deltas, wNll, wKl);
-        return r.nll.reduce((s, v, i) => s + wNll[i] * v, 0) + r.kl.reduce((s, v, i) => s + wKl[i] * v, 0);
-      };
-      for (const [key, g] of result.gradients) {
-        const data = deltas.get(key)?.data as Float64Array;
-        for (const i of [0, 7, 17, 31]) {
-          const h = 1e-5,
-            old = data[i];
-          data[i] = old + h;
-          const up = await loss();
-          data[i] = old - h;
-          const down = await loss();
-          data[i] = old;
-          expect(Math.abs((up - down) / (2 * h) - g.data[i])).toBeLessThan(
-            1e-8 * Math.max(1, Math.abs(g.data[i])) + 1e-9,
+const CASES: Readonly<Record<string, Case>> = {
+  'rows of different length': FULL,
+  'one row': ONE_ROW,
+  'one token': {
+    ...ONE_ROW,
+    rows: [[5]],
+    injections: [{ row: 0, position: 0, slot: 0 }],
+    readings: [{ row: 0, position: 0, label: 6 }],
+  },
+  'no token before the edited one': { ...ONE_ROW, injections: [{ row: 0, position: 0, slot: 0 }] },
+  'only one row with a prefix': {
+    ...FULL,
+    injections: [{ row: 0, position: 0, slot: 0 }, ...FULL.injections.slice(1)],
+  },
+  'no layer below, attention alone': { ...FULL, sites: sites('attn.0') },
+  'the last layer alone': { ...FULL, sites: sites('mlp.2') },
+  'both sites of the last layer': { ...FULL, sites: sites('attn.2', 'mlp.2') },
+  'a reading before the edited token': {
+    ...ONE_ROW,
+    injections: [{ row: 0, position: 2, slot: 0 }],
+    readings: [
+      { row: 0, position: 0, label: 6 },
+      { row: 0, position: 2, label: 1 },
+    ],
+    wNll: [1, 0.5],
+    wKl: [0, 0.1],
+  },
+  'a row without an edited token': { ...FULL, injections: FULL.injections.slice(0, 4) },
+};
+
+const FAMILIES = ['gpt2', 'llama'] as const;
+const TOLERANCES = [
+  ['float64', 1e-12],
+  ['float32', 1e-6],
+] as const;
+
+const devices = new Map<Device['float'], Device>();
+const models = new Map<string, Model>();
+beforeAll(async () => {
+  for (const [float] of TOLERANCES) {
+    devices.set(float, await testDevice(float));
+    for (const family of FAMILIES) {
+      models.set(`${family} ${float}`, await randomModel(TINY_CONFIGS[family], devices.get(float) as Device));
+    }
+  }
+});
+
+describe.each(FAMILIES)('%s', (family) => {
+  const modelOf = (float: Device['float']) => models.get(`${family} ${float}`) as Model;
+
+  describe.each(Object.entries(CASES))('%s', (_, plan) => {
+    test('the gradient is the slope of the loss, in every direction', async () => {
+      const model = modelOf('float64');
+      const suffix = await prepared(model, plan);
+      const deltas = randomDeltas(model, plan, 3);
+      const { gradients } = await suffix.step(deltas, plan.wNll, plan.wKl);
+      expect([...gradients.keys()].sort()).toEqual(plan.sites.map(formatSite).sort());
+      for (const [key, { data }] of gradients) {
+        const start = deltas.get(key)?.data ?? new Float64Array();
+        const direction = Float64Array.from(data, () => normal(random));
+        const along = new Float64Array(1);
+        const loss = async () => {
+          const moved = floats(
+            'float64',
+            start.map((value, i) => value + along[0] * direction[i]),
+            [plan.slots, 16],
           );
-        }
+          return lossOf(plan, await suffix.step(new Map([...deltas, [key, moved]]), plan.wNll, plan.wKl));
+        };
+        const [slope] = await finiteDifferences(loss, along, 1e-4);
+        const expected = dot(data, direction);
+        expect(Math.abs(slope - expected), key).toBeLessThan(1e-8 * Math.max(1, Math.abs(expected)));
       }
       suffix.dispose();
+    });
+
+    test.each(TOLERANCES)('the suffix alone is the whole computation, in %s to %d', async (float, tolerance) => {
+      const model = modelOf(float);
+      const patches = randomPatches(model);
+      const deltas = randomDeltas(model, plan, 4);
+      const [alone, whole] = await Promise.all(
+        [false, true].map(async (naive) => {
+          const suffix = await prepared(model, { ...plan, patches, naive });
+          const found = await suffix.step(deltas, plan.wNll, plan.wKl);
+          suffix.dispose();
+          return found;
+        }),
+      );
+      expect(distance(alone, whole)).toBeLessThan(tolerance);
+      expect([...alone.best]).toEqual([...whole.best]);
+    });
+  });
+
+  test('what is observed without deltas is what a forward pass computes', async () => {
+    const model = modelOf('float64');
+    const patches = randomPatches(model);
+    const suffix = await prepareSuffix(model, { ...FULL, patches });
+    const { values, logQ } = await suffix.observe(new Map(), FULL.injections);
+    suffix.dispose();
+    const at = FULL.injections.map(({ row, position }) => [row, position] as const);
+    const logits = FULL.readings.map(({ row, position }) => [row, position] as const);
+    const hooks = [SITES.attn.value, SITES.mlp.value];
+    const found = await forwardRows(model, FULL.rows, { patches, hooks, at, logits });
+    for (const site of FULL.sites) {
+      const expected = found.hooks[site.layer][SITES[site.kind].value].data;
+      expect(largestDifference(values.get(formatSite(site))?.data ?? [], expected), valueHook(site)).toBeLessThan(
+        1e-12,
+      );
     }
-    const [a, b] = results;
-    for (const [key, g] of a.gradients) {
-      const other = b.gradients.get(key)?.data as Float64Array;
-      g.data.forEach((v, i) => expect(Math.abs(v - other[i])).toBeLessThan(1e-12));
+    const { d_vocab } = model.description;
+    for (const i of FULL.readings.keys()) {
+      const line = (tensor: FloatTensor | null) => tensor?.data.subarray(i * d_vocab, (i + 1) * d_vocab) ?? [];
+      expect(largestDifference(line(logQ), logSoftmax(line(found.logits)))).toBeLessThan(1e-12);
     }
-    a.nll.forEach((v, i) => expect(Math.abs(v - b.nll[i])).toBeLessThan(1e-12));
+  });
+
+  test('a delta is added to what its site puts out, at its tokens', async () => {
+    const model = modelOf('float64');
+    const suffix = await prepareSuffix(model, FULL);
+    const [site] = FULL.sites;
+    const delta = randomDeltas(model, { ...FULL, sites: [site] }, 5);
+    const before = (await suffix.observe(new Map(), FULL.injections)).values.get(formatSite(site));
+    const after = (await suffix.observe(delta, FULL.injections)).values.get(formatSite(site));
+    suffix.dispose();
+    const added = delta.get(formatSite(site))?.data ?? [];
+    for (const [i, { slot }] of FULL.injections.entries()) {
+      for (let j = 0; j < 16; j++) {
+        const difference = Number(after?.data[i * 16 + j]) - Number(before?.data[i * 16 + j]);
+        expect(difference).toBeCloseTo(added[slot * 16 + j], 12);
+      }
+    }
+  });
+
+  test('a delta left out counts as zero, whatever the step before had', async () => {
+    const model = modelOf('float64');
+    const suffix = await prepared(model, FULL);
+    const nothing = await suffix.step(new Map(), FULL.wNll, FULL.wKl);
+    await suffix.step(randomDeltas(model, FULL, 6), FULL.wNll, FULL.wKl);
+    expect(distance(await suffix.step(new Map(), FULL.wNll, FULL.wKl), nothing)).toBe(0);
+    expect(Math.max(...nothing.kl)).toBeLessThan(1e-12);
+    suffix.dispose();
+  });
+
+  test('without the rows of finished requests the numbers of the others stay', async () => {
+    const model = modelOf('float64');
+    const patches = randomPatches(model);
+    // Row 1 leaves; rows 0 and 2 stay with their readings 0, 1 and 3, and slot 0 alone.
+    const left: SuffixPlan = {
+      ...FULL,
+      patches,
+      rows: [FULL.rows[0], FULL.rows[2]],
+      slots: 1,
+      injections: [
+        { row: 0, position: 3, slot: 0 },
+        { row: 1, position: 1, slot: 0 },
+      ],
+      readings: [FULL.readings[0], FULL.readings[1], { ...FULL.readings[3], row: 1 }],
+    };
+    const narrowed = await (await prepared(model, { ...FULL, patches })).narrow([0, 2], [0, 1, 3], left);
+    const fresh = await prepared(model, left);
+    const deltas = randomDeltas(model, left, 7);
+    const weights = [
+      [0.5, 0.25, 0],
+      [0, 0, 0.3],
+    ] as const;
+    const [a, b] = [await narrowed.step(deltas, ...weights), await fresh.step(deltas, ...weights)];
+    expect(distance(a, b)).toBeLessThan(1e-12);
+    narrowed.dispose();
+    fresh.dispose();
+  });
+
+  test('nothing is left behind, whichever run fails or is the last before an abort', async () => {
+    const device: TrackedDevice = trackDevice(devices.get('float32') as Device);
+    const model = await randomModel(TINY_CONFIGS[family], device);
+    const whole = async (watch?: Watch) => {
+      let suffix = await prepareSuffix(model, FULL, watch);
+      try {
+        suffix.setReference((await suffix.observe(new Map(), FULL.injections)).logQ);
+        await suffix.step(new Map(), FULL.wNll, FULL.wKl);
+        suffix = await suffix.narrow([0, 1, 2], [0, 1, 2, 3], FULL);
+        await suffix.step(new Map(), FULL.wNll, FULL.wKl);
+      } finally {
+        suffix.dispose();
+      }
+    };
+    const start = device.runs;
+    await whole();
+    expect([...device.live.values()]).toEqual([]);
+    for (let run = 0, runs = device.runs - start; run < runs; run++) {
+      device.interrupt(run, fail);
+      await expect(whole()).rejects.toBe(FAILURE);
+      expect([...device.live.values()], `run ${run} of ${runs} fails`).toEqual([]);
+    }
+    // Embedding and layers of the prefixes, but for the last; what comes after isn't watched.
+    for (let run = 0; run < model.blocks.length; run++) {
+      const controller = new AbortController();
+      device.interrupt(run, () => controller.abort());
+      await expectFault(() => whole(controller), 'aborted');
+      expect([...device.live.values()], `aborted in run ${run}`).toEqual([]);
+    }
   });
 });
+
+// ---
+
+const random = makeRandom(11);
+
+/** A suffix whose KL compares with the model as it is. */
+async function prepared(model: Model, plan: SuffixPlan) {
+  const suffix = await prepareSuffix(model, plan);
+  const { logQ } = await suffix.observe(new Map(), []);
+  suffix.setReference(logQ);
+  return suffix;
+}
+
+function randomDeltas({ device }: Model, plan: SuffixPlan, seed: number): Deltas {
+  const draw = makeRandom(seed);
+  const delta = () =>
+    floats(
+      device.float,
+      Float64Array.from({ length: plan.slots * 16 }, () => normal(draw)),
+      [plan.slots, 16],
+    );
+  return new Map(plan.sites.map((site) => [formatSite(site), delta()]));
+}
+
+function randomPatches({ device, description }: Model): PlacedPatches {
+  const draw = makeRandom(8);
+  const tensor = (shape: readonly number[]) =>
+    floats(
+      'float32',
+      Float64Array.from({ length: sizeOf(shape) }, () => 0.3 * normal(draw)),
+      shape,
+    );
+  const patches: Patch[] = [
+    { site: parseSite('mlp.0'), left: tensor([16, 2]), right: tensor([2, 24]) },
+    { site: parseSite('attn.1'), left: tensor([16, 1]), right: tensor([1, 16]) },
+    { site: parseSite('mlp.2'), left: tensor([16, 1]), right: tensor([1, 24]) },
+  ];
+  return placePatches(
+    device,
+    description,
+    patches.map((patch) => ({ patch, alpha: 1 })),
+  );
+}
+
+function lossOf({ wNll, wKl }: Case, { nll, kl }: StepResult): number {
+  return wNll.reduce((sum, weight, i) => sum + weight * nll[i] + wKl[i] * kl[i], 0);
+}
+
+/** Largest difference over the losses and gradients of two steps; of gradients longer than 1, relative to their length. */
+function distance(a: StepResult, b: StepResult): number {
+  let most = Math.max(largestDifference(a.nll, b.nll), largestDifference(a.kl, b.kl));
+  for (const [key, { data }] of b.gradients) {
+    most = Math.max(most, largestDifference(a.gradients.get(key)?.data ?? [], data) / Math.max(1, norm(data)));
+  }
+  return most;
+}
