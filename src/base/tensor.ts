@@ -14,6 +14,7 @@ interface ArrayOf {
   bool: Uint8Array<ArrayBuffer>;
 }
 
+/** The typed array of any of them. */
 export type TensorData = ArrayOf[DType];
 
 /** Host data with its shape, row-major. */

@@ -9,8 +9,9 @@ import type { PlacedPatches } from '../model/patch.ts';
 import { scoreContinuations, type Score } from '../model/score.ts';
 import { drift, repetition, type Drift } from './damage.ts';
 import type { Hparams } from './hparams.ts';
-import { targetText, type ValidRequest } from './request.ts';
+import type { ValidRequest } from './request.ts';
 import { promptIds, type EditRows, type TemplateGroups } from './rows.ts';
+import { spotCheck, type SpotCheck } from './spot-check.ts';
 import type { Targets } from './target.ts';
 import type { SiteWrite } from './write.ts';
 
@@ -42,16 +43,6 @@ export interface TargetScore {
   readonly logp: readonly number[];
   /** Rank of each target token, 0 the likeliest. */
   readonly rank: readonly number[];
-}
-
-/** One question asked after the edit. */
-export interface SpotCheck {
-  readonly query: string;
-  readonly target: string;
-  /** Where it comes from: the request, a name in PersonX's place, or a prefix that the optimization hasn't seen. */
-  readonly kind: 'paraphrase' | 'name' | 'prefix';
-  /** Whether greedy decoding answers the target exactly. */
-  readonly hit: boolean;
 }
 
 /** Why an edit didn't take: what the screen explains and offers to change. */
@@ -198,7 +189,7 @@ async function proveRequest(
     original: model.tokenizer.decode(original, { skipSpecial: true }),
     edited: model.tokenizer.decode(edited, { skipSpecial: true }),
     repetition: { original: repetition(original), edited: repetition(edited) },
-    spotChecks: brief ? [] : await spotCheck(model, options, i, watch),
+    spotChecks: brief ? [] : await spotCheck(model, requests[i], options.unseen, after, watch),
     shortfall: took ? [] : explain(optimizedNll, written[i], sites, hparams),
   };
 }
@@ -216,37 +207,6 @@ async function continuation(
   for await (const { id } of generate(model, prompt, { maxTokens: CONTINUATION, patches, stopIds, watch }))
     ids.push(id);
   return ids;
-}
-
-/** Names that stand in for PersonX: common ones, one token or two in most vocabularies. */
-const NAMES = ['Anna', 'David'];
-
-async function spotCheck(model: Model, options: ProofOptions, i: number, watch: Watch): Promise<SpotCheck[]> {
-  const { requests, unseen, after } = options;
-  const { query, target, paraphrases = [] } = requests[i];
-  const asked: Omit<SpotCheck, 'hit'>[] = paraphrases.map((text) => ({ query: text, target, kind: 'paraphrase' }));
-  if (query.includes('PersonX')) {
-    const named = (text: string, name: string) => text.replaceAll('PersonX', name);
-    asked.push(
-      ...NAMES.map((name) => ({ query: named(query, name), target: named(target, name), kind: 'name' as const })),
-    );
-  }
-  for (const template of unseen.flat()) {
-    asked.push({ query: template.replace('{}', () => query), target, kind: 'prefix' });
-  }
-  const items = asked.map((each) => ({
-    prompt: promptIds(model, each.query),
-    target: model.tokenizer.encode(targetText(each.target), { specialTokens: false }).ids,
-  }));
-  const fits = items.map(({ prompt, target: ids }) => prompt.length + ids.length <= model.description.n_ctx);
-  const kept = asked.filter((_, j) => fits[j]);
-  const scores = await scoreContinuations(
-    model,
-    items.filter((_, j) => fits[j]),
-    after,
-    watch,
-  );
-  return kept.map((each, j) => ({ ...each, hit: scores[j].rank.every((rank) => rank === 0) }));
 }
 
 /** From the numbers to the cause: the optimization, the solve, or what lies between them. */

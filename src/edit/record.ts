@@ -50,3 +50,11 @@ export interface StackedEdit {
   readonly edit: Edit;
   readonly alpha: number;
 }
+
+/** An edit as it stands in the stack. */
+export interface Standing {
+  readonly edit: Edit;
+  readonly on: boolean;
+  /** Dose: 1 as solved. */
+  readonly alpha: number;
+}

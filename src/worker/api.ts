@@ -22,7 +22,8 @@ export type {
   Sampling,
   Setting,
 };
-export type { RequestProof, Shortfall, SiteProof, SpotCheck, TargetScore } from '../edit/proof.ts';
+export type { RequestProof, Shortfall, SiteProof, TargetScore } from '../edit/proof.ts';
+export type { SpotCheck } from '../edit/spot-check.ts';
 export type { Drift } from '../edit/damage.ts';
 export type { DeviceChoice, DeviceReason, LeftOut, StackEntry };
 

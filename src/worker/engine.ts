@@ -1,17 +1,17 @@
 import { EditorError, toEditorError } from '../base/errors.ts';
+import { makeRandom } from '../base/random.ts';
 import { makeQueue, throttle, type Watch } from '../base/tasks.ts';
-import { computeEdit } from '../edit/edit.ts';
-import type { Edit, StackedEdit } from '../edit/record.ts';
-import { candidateSites } from '../edit/sites.ts';
-import { chooseLayers, candidateLayers } from '../edit/rank.ts';
 import { measureLayers } from '../edit/cosines.ts';
+import { computeEdit } from '../edit/edit.ts';
+import type { Hparams } from '../edit/hparams.ts';
+import type { StackEntry } from '../edit/library.ts';
+import { candidateLayers, chooseLayers } from '../edit/rank.ts';
 import { readHparams } from '../edit/read-hparams.ts';
-import { deleteEdit, listEdits, loadStack, saveEdit, saveStack, type StackEntry } from '../edit/library.ts';
 import { validateRequests } from '../edit/request.ts';
 import { promptIds } from '../edit/rows.ts';
-import { makeRandom } from '../base/random.ts';
+import { candidateSites } from '../edit/sites.ts';
 import { generate, type Sampling } from '../model/generate.ts';
-import { disposePatches, placePatches, type DosedPatch, type PlacedPatches } from '../model/patch.ts';
+import type { PlacedPatches } from '../model/patch.ts';
 import { nextDistributions, topCandidates } from '../model/score.ts';
 import type {
   Comparison,
@@ -30,15 +30,9 @@ import type {
   Version,
 } from './api.ts';
 import { compareVersions } from './compare.ts';
+import { restoreStack, type EditStack } from './stack.ts';
 import { openStudio, type Studio } from './studio.ts';
-import { reportOf, toView } from './views.ts';
-
-/** An edit as it stands in the stack. */
-interface Standing {
-  readonly edit: Edit;
-  readonly on: boolean;
-  readonly alpha: number;
-}
+import { reportOf } from './views.ts';
 
 /**
  * Everything heavy, in one worker: model, device, store and the stack of edits.   [design.md D1]
@@ -49,12 +43,7 @@ interface Standing {
 export class Engine implements EngineApi {
   readonly #exclusive = makeQueue();
   readonly #jobs = new Map<number, AbortController>();
-  #studio: Studio | null = null;
-  #stack: readonly Standing[] = [];
-  /** Patches of the edits that are on, placed; made when first needed. */
-  #placed: PlacedPatches | null = null;
-  /** Placed patches that were replaced while somebody may still read them. */
-  readonly #retired: PlacedPatches[] = [];
+  #opened: { readonly studio: Studio; readonly stack: EditStack } | null = null;
   #tell: (event: EngineEvent) => void = () => undefined;
   /** How often the graphics device went away by itself. */
   #losses = 0;
@@ -68,24 +57,24 @@ export class Engine implements EngineApi {
   }
 
   open(choice: DeviceChoice, job: number, onProgress: OnProgress): Promise<Opened> {
-    return this.#run(job, onProgress, (watch) => this.#exclusive(() => this.#open(choice, watch)));
+    return this.#run(job, onProgress, (watch) => this.#exclusive(() => this.#reopen(choice, watch)));
   }
 
   async tokenize(text: string): Promise<readonly TokenView[]> {
-    return this.#tokens(text);
+    const { tokenizer } = this.#studio.model;
+    const { ids, offsets } = tokenizer.encode(text, { specialTokens: true });
+    return ids.map((id, i) => ({ id, text: tokenizer.tokenText(id), start: offsets[i][0], end: offsets[i][1] }));
   }
 
   predict(prompt: string, version: Version, count: number, job: number): Promise<Prediction> {
     return this.#run(job, null, async (watch) => {
-      const { model } = this.#opened();
-      const tokens = this.#tokens(prompt);
-      const { n_ctx } = model.description;
-      if (tokens.length === 0) return { tokens, editedToken: -1, limit: n_ctx, top: [] };
+      const { model } = this.#studio;
+      const tokens = await this.tokenize(prompt);
+      const limit = model.description.n_ctx;
+      if (tokens.length === 0) return { tokens, editedToken: -1, limit, top: [] };
       const [logq] = await nextDistributions(model, [promptIds(model, prompt)], this.#patches(version), watch);
-      const top = topCandidates(logq, count).map(({ id, probability }) => {
-        return { id, text: model.tokenizer.tokenText(id), probability };
-      });
-      return { tokens, editedToken: tokens.length - 1, limit: n_ctx, top };
+      const top = topCandidates(logq, count).map((each) => ({ ...each, text: model.tokenizer.tokenText(each.id) }));
+      return { tokens, editedToken: tokens.length - 1, limit, top };
     });
   }
 
@@ -98,31 +87,26 @@ export class Engine implements EngineApi {
     onToken: (token: TokenEvent) => void,
   ): Promise<void> {
     return this.#run(job, null, async (watch) => {
-      const { model } = this.#opened();
-      const { tokenizer } = model;
-      const stopIds = tokenizer.eosId === null ? [] : [tokenizer.eosId];
+      const { model } = this.#studio;
+      const { eosId } = model.tokenizer;
+      const stopIds = eosId === null ? [] : [eosId];
       const options = { maxTokens, sampling, patches: this.#patches(version), stopIds, watch };
       for await (const { id, logp } of generate(model, requirePrompt(promptIds(model, prompt)), options)) {
-        onToken({ id, text: tokenizer.tokenText(id), probability: Math.exp(logp) });
+        onToken({ id, text: model.tokenizer.tokenText(id), probability: Math.exp(logp) });
       }
     });
   }
 
   previewLayers(request: EditRequest, settings: EditSettings, job: number): Promise<LayerPreview> {
     return this.#run(job, null, async (watch) => {
-      const { model } = this.#opened();
+      const { model } = this.#studio;
       const { n_layers } = model.description;
-      const { hparams } = readHparams(settings.method, { preset: settings.preset, ...settings.changes }, n_layers);
+      const hparams = this.#settings(settings);
       const [{ query }] = validateRequests(request);
       const [{ cosines }] = await measureLayers(model, [requirePrompt(promptIds(model, query))], hparams.cosine, watch);
-      return {
-        scores: cosines,
-        layers: chooseLayers(hparams, [cosines], n_layers, makeRandom(hparams.seed)),
-        candidates: {
-          mlp: candidateLayers(hparams, 'mlp', n_layers),
-          attn: candidateLayers(hparams, 'attn', n_layers),
-        },
-      };
+      const [mlp, attn] = (['mlp', 'attn'] as const).map((kind) => candidateLayers(hparams, kind, n_layers));
+      const layers = chooseLayers(hparams, [cosines], n_layers, makeRandom(hparams.seed));
+      return { scores: cosines, layers, candidates: { mlp, attn } };
     });
   }
 
@@ -132,42 +116,67 @@ export class Engine implements EngineApi {
     job: number,
     onProgress: OnProgress,
   ): Promise<EditView> {
-    return this.#run(job, onProgress, (watch) => this.#exclusive(() => this.#edit(requests, settings, watch)));
+    return this.#run(job, onProgress, (watch) =>
+      this.#exclusive(async () => {
+        const { model, covariances, heldOut } = this.#studio;
+        const { method, preset } = settings;
+        const input = {
+          requests: validateRequests([...requests]),
+          ...{ method, preset, covariances, heldOut },
+          hparams: this.#settings(settings),
+          stack: this.#stack.active,
+        };
+        return this.#stack.push(await computeEdit(model, input, watch));
+      }),
+    );
   }
 
   compare(prompt: string, maxTokens: number, job: number, onProgress: OnProgress): Promise<Comparison> {
     return this.#run(job, onProgress, (watch) => {
-      const { model } = this.#opened();
+      const { model } = this.#studio;
       const ids = requirePrompt(promptIds(model, prompt));
       return compareVersions(model, ids, maxTokens, this.#patches('edited'), watch);
     });
   }
 
   async edits(): Promise<readonly EditView[]> {
-    return this.#stack.map((standing) => toView(standing, this.#stack));
+    return this.#stack.views();
   }
 
-  async arrange(stack: readonly StackEntry[]): Promise<readonly EditView[]> {
-    const found = stack.map(({ id, on, alpha }) => {
-      const known = this.#stack.find(({ edit }) => edit.id === id);
-      if (!known || !Number.isFinite(alpha)) throw unknownEdit(id);
-      return { edit: known.edit, on, alpha };
-    });
-    if (found.length !== this.#stack.length) throw unknownEdit(`${found.length} of ${this.#stack.length}`);
-    await this.#setStack(found);
+  async arrange(entries: readonly StackEntry[]): Promise<readonly EditView[]> {
+    await this.#stack.arrange(entries);
     return this.edits();
   }
 
   async remove(id: string): Promise<readonly EditView[]> {
-    if (!this.#stack.some(({ edit }) => edit.id === id)) throw unknownEdit(id);
-    await this.#setStack(this.#stack.filter(({ edit }) => edit.id !== id));
-    await deleteEdit(this.#opened().database, id);
+    await this.#stack.remove(id);
     return this.edits();
   }
 
   // --- what the calls above are made of
 
-  /** Names a call by its job, so that it can be stopped, and frees retired patches once nobody runs. */
+  get #studio(): Studio {
+    return this.#requireOpen().studio;
+  }
+
+  get #stack(): EditStack {
+    return this.#requireOpen().stack;
+  }
+
+  #requireOpen() {
+    if (this.#opened) return this.#opened;
+    throw new EditorError('no-device', 'answer', 'no model is open', 'open a model first');
+  }
+
+  #patches(version: Version): PlacedPatches | undefined {
+    return version === 'edited' ? this.#stack.patches() : undefined;
+  }
+
+  #settings({ method, preset, changes }: EditSettings): Hparams {
+    return readHparams(method, { preset, ...changes }, this.#studio.model.description.n_layers).hparams;
+  }
+
+  /** Names a call by its job, so that it can be stopped, and frees replaced patches once nobody runs. */
   async #run<T>(job: number, onProgress: OnProgress, work: (watch: Watch) => Promise<T>): Promise<T> {
     const controller = new AbortController();
     this.#jobs.set(job, controller);
@@ -177,28 +186,21 @@ export class Engine implements EngineApi {
       return await work(watch);
     } finally {
       this.#jobs.delete(job);
-      if (this.#jobs.size === 0) this.#retired.splice(0).forEach(disposePatches);
+      if (this.#jobs.size === 0) this.#opened?.stack.sweep();
     }
   }
 
-  #opened(): Studio {
-    if (this.#studio) return this.#studio;
-    throw new EditorError('no-device', 'answer', 'no model is open', 'open a model first');
-  }
-
-  async #open(choice: DeviceChoice, watch: Watch): Promise<Opened> {
-    const before = this.#studio;
-    this.#studio = null;
-    this.#retire();
-    await before?.dispose();
-    const studio = await openStudio(choice, watch, (refusal) => {
-      this.#tell({ kind: 'not-kept', detail: refusal.found });
-    });
-    this.#studio = studio;
+  async #reopen(choice: DeviceChoice, watch: Watch): Promise<Opened> {
+    const before = this.#opened;
+    this.#opened = null;
+    before?.stack.dispose();
+    await before?.studio.dispose();
+    const studio = await openStudio(choice, watch, ({ found }) => this.#tell({ kind: 'not-kept', detail: found }));
+    const stack = await restoreStack(studio);
+    this.#opened = { studio, stack };
     studio.onLost((detail) => void this.#rebuild(choice, detail));
-    this.#stack = await this.#restore(studio);
     void this.#prepare(studio);
-    return { ...reportOf(studio), edits: await this.edits() };
+    return { ...reportOf(studio), edits: stack.views() };
   }
 
   /**
@@ -213,75 +215,18 @@ export class Engine implements EngineApi {
     this.#tell({ kind: 'prepared' });
   }
 
-  /** Saved edits in their saved order; ones that the stack doesn't know are on top, switched on. */
-  async #restore({ database, model }: Studio): Promise<Standing[]> {
-    const saved = await listEdits(database, model.hash);
-    const entries = await loadStack(database, model.hash);
-    const known = entries.flatMap(({ id, on, alpha }) => {
-      const edit = saved.find((each) => each.id === id);
-      return edit ? [{ edit, on, alpha }] : [];
-    });
-    const rest = saved.filter(({ id }) => !entries.some((entry) => entry.id === id));
-    return [...known, ...rest.map((edit) => ({ edit, on: true, alpha: 1 }))];
-  }
-
   /** A lost device is opened again with the model from the store; the second time it is the CPU. The edits stay. */
   async #rebuild(choice: DeviceChoice, detail: string): Promise<void> {
     this.#losses += 1;
     this.#tell({ kind: 'device-lost', detail });
     try {
       const next: DeviceChoice = this.#losses > 1 ? 'wasm' : choice;
-      const { device } = await this.#exclusive(() => this.#open(next, {}));
+      const { device } = await this.#exclusive(() => this.#reopen(next, {}));
       const report = this.#losses > 1 ? { ...device, reason: 'lost' as const, detail } : device;
       this.#tell({ kind: 'device-rebuilt', device: report });
     } catch (error) {
       this.#tell({ kind: 'device-lost', detail: toEditorError(error, 'open the device again').message });
     }
-  }
-
-  async #edit(requests: readonly EditRequest[], settings: EditSettings, watch: Watch): Promise<EditView> {
-    const { model, covariances, heldOut, database } = this.#opened();
-    const { method, preset, changes } = settings;
-    const read = readHparams(method, { preset, ...changes }, model.description.n_layers);
-    const stack: StackedEdit[] = this.#stack.filter(({ on }) => on).map(({ edit, alpha }) => ({ edit, alpha }));
-    const edit = await computeEdit(
-      model,
-      { requests: validateRequests([...requests]), method, ...read, covariances, heldOut, stack },
-      watch,
-    );
-    await saveEdit(database, edit);
-    await this.#setStack([...this.#stack, { edit, on: true, alpha: 1 }]);
-    return toView({ edit, on: true, alpha: 1 }, this.#stack);
-  }
-
-  async #setStack(stack: readonly Standing[]): Promise<void> {
-    this.#stack = stack;
-    this.#retire();
-    const { database, model } = this.#opened();
-    const entries = stack.map(({ edit, on, alpha }) => ({ id: edit.id, on, alpha }));
-    await saveStack(database, model.hash, entries);
-  }
-
-  #retire(): void {
-    if (this.#placed) this.#retired.push(this.#placed);
-    this.#placed = null;
-  }
-
-  #patches(version: Version): PlacedPatches | undefined {
-    if (version === 'original') return undefined;
-    if (this.#placed) return this.#placed;
-    const { model } = this.#opened();
-    const dosed: DosedPatch[] = this.#stack
-      .filter(({ on }) => on)
-      .flatMap(({ edit, alpha }) => edit.patches.map((patch) => ({ patch, alpha })));
-    this.#placed = placePatches(model.device, model.description, dosed);
-    return this.#placed;
-  }
-
-  #tokens(text: string): TokenView[] {
-    const { tokenizer } = this.#opened().model;
-    const { ids, offsets } = tokenizer.encode(text, { specialTokens: true });
-    return ids.map((id, i) => ({ id, text: tokenizer.tokenText(id), start: offsets[i][0], end: offsets[i][1] }));
   }
 }
 
@@ -290,8 +235,4 @@ export class Engine implements EngineApi {
 function requirePrompt(ids: number[]): number[] {
   if (ids.length > 0) return ids;
   throw new EditorError('invalid-request', 'read the prompt', 'it is empty', 'type a prompt');
-}
-
-function unknownEdit(id: string): EditorError {
-  return new EditorError('invalid-input', 'find the edit', `${id} is not in the stack`, 'reload the page', { id });
 }

@@ -1,15 +1,8 @@
 import { parameterCount } from '../model/description.ts';
-import type { Edit } from '../edit/record.ts';
 import { PRESETS, SETTINGS } from '../edit/hparams.ts';
+import type { Standing } from '../edit/record.ts';
 import type { EditView, ModelReport, Opened } from './api.ts';
 import type { Studio } from './studio.ts';
-
-/** An edit as it stands in the stack. */
-interface Standing {
-  readonly edit: Edit;
-  readonly on: boolean;
-  readonly alpha: number;
-}
 
 /** An edit without its matrices, and whether what it was computed on still stands. */
 export function toView({ edit, on, alpha }: Standing, stack: readonly Standing[]): EditView {
