@@ -124,8 +124,9 @@ export function logSoftmax(logits: ArrayLike<number>): Float64Array {
   for (let i = 0; i < logits.length; i++) if (logits[i] > max) max = logits[i];
   let sum = 0;
   for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i] - max);
-  const lse = max + Math.log(sum);
-  if (!Number.isFinite(lse)) {
+  // Not as max + ln Σ, which would round off the sum's digits.
+  const logSum = Math.log(sum);
+  if (!Number.isFinite(max + logSum)) {
     throw new EditorError(
       'not-finite',
       'predict the next token',
@@ -133,7 +134,7 @@ export function logSoftmax(logits: ArrayLike<number>): Float64Array {
       'lower the dose of the edits or switch them off, or run on CPU',
     );
   }
-  return Float64Array.from(logits, (value) => value - lse);
+  return Float64Array.from(logits, (value) => value - max - logSum);
 }
 
 /** KL(p ‖ q) of two distributions of log probabilities, in nats. */
