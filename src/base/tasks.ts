@@ -73,8 +73,21 @@ export function breathe(): Promise<void> {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {
       port1.close();
+      lastBreath = performance.now();
       resolve();
     };
     port2.postMessage(null);
   });
 }
+
+/**
+ * Breathes if nobody has for `interval` milliseconds. For the end of every piece of work that may come back without the
+ * event loop having had a turn: a run of a graph, whose promise is kept as soon as it is given.
+ */
+export async function breatheIfDue(interval = 20): Promise<void> {
+  if (performance.now() - lastBreath >= interval) await breathe();
+}
+
+// ---
+
+let lastBreath = 0;

@@ -25,8 +25,8 @@ export interface Gpu {
   /** Resolves with the reason once the device is gone, also after `dispose`. */
   readonly lost: Promise<string>;
   readonly isLost: boolean;
-  /** Dispatches of our kernels so far, counted where they are submitted: for tests and diagnostics. */
-  dispatches: number;
+  /** Dispatches of our kernels so far by kernel ("gram.main"), counted where they are submitted: for tests and diagnostics. */
+  readonly dispatches: Map<string, number>;
   /** Calls back when the device goes away by itself (not by `dispose`); returns how to stop listening. */
   onLost(callback: (reason: string) => void): () => void;
   /**
@@ -103,7 +103,7 @@ export async function openGpu(adapter: GPUAdapter): Promise<Gpu> {
     get isLost() {
       return isLost;
     },
-    dispatches: 0,
+    dispatches: new Map(),
     onLost(callback) {
       let listening = true;
       void lost.then((reason) => {

@@ -110,7 +110,10 @@ export function submit(gpu: Gpu, steps: readonly Step[]): void {
     pass.end();
     gpu.device.queue.submit([encoder.finish()]);
   }
-  gpu.dispatches += due.length;
+  for (const { kernel } of due) {
+    const name = nameOf(kernel.spec);
+    gpu.dispatches.set(name, (gpu.dispatches.get(name) ?? 0) + 1);
+  }
 }
 
 /**

@@ -70,7 +70,7 @@ interface Refusal {
 }
 
 async function tryWebgpu(choice: DeviceChoice, options: OpenOptions): Promise<OpenDevice | Refusal> {
-  if (!('gpu' in globalThis.navigator)) return { reason: 'no-webgpu', detail: 'this browser has no WebGPU' };
+  if (!('gpu' in (globalThis.navigator ?? {}))) return { reason: 'no-webgpu', detail: 'this browser has no WebGPU' };
   const adapter = await findAdapter();
   if (!adapter) return { reason: 'no-adapter', detail: 'WebGPU found no graphics adapter' };
   try {

@@ -1,10 +1,10 @@
-import type { InferenceSession, Tensor as OrtTensor, TypedTensor } from 'onnxruntime-web';
 import { EditorError, invariant } from '../base/errors.ts';
+import { breatheIfDue, makeQueue } from '../base/tasks.ts';
 import { formatShape, makeTensor, type DType, type Tensor, type TensorData } from '../base/tensor.ts';
 import type { Edge } from '../graph/graph.ts';
 import type { Subgraph } from '../graph/subgraph.ts';
 import type { DeviceTensor } from './memory.ts';
-import type { OrtModule } from './ort.ts';
+import type { OrtFloatTensor, OrtModule, OrtSession, OrtSessionOptions, OrtTensor } from './ort.ts';
 
 /** Graphs that share one set of weights: a block's forward pass and its vector-Jacobian products, say. */
 export interface Program {
@@ -18,23 +18,39 @@ export type ReadWeight = (name: string) => Promise<Tensor>;
 /** What a run takes: host numbers, or a tensor that already lives on the device. */
 export type Feeds = Readonly<Record<string, Tensor | DeviceTensor>>;
 
-/** Opens sessions and runs them, on one back end. ONNX Runtime is spoken to here, in `wasm.ts` and in `webgpu.ts`. */
+/**
+ * The one run queue of a runtime: everything that enters its WASM goes through here, one call at a time, whichever device
+ * it belongs to. While a call waits for the GPU its WASM is suspended in the middle, and must not be entered again.
+ */
+export function enqueue<T>(ort: OrtModule, job: () => Promise<T>): Promise<T> {
+  const queue = queues.get(ort) ?? makeQueue();
+  queues.set(ort, queue);
+  return queue(job);
+}
+
+/** Opens a session. Only inside `enqueue`. */
 export async function createSession(
   ort: OrtModule,
   name: string,
   bytes: Uint8Array,
-  options: InferenceSession.SessionOptions,
-): Promise<InferenceSession> {
+  options: OrtSessionOptions,
+): Promise<OrtSession> {
   try {
     return await ort.InferenceSession.create(bytes, options);
   } catch (error) {
     throw runtimeError(`create the session of ${name}`, error);
+  } finally {
+    await breatheIfDue();
   }
 }
 
-/** Runs one graph of a program and returns ORT's tensors of the outputs in `fetch`. */
+/**
+ * Runs one graph of a program and returns ORT's tensors of the outputs in `fetch`. Only inside `enqueue`.
+ *
+ * On WASM a run blocks its thread: between two runs the event loop gets a turn, so that an abort is heard.
+ */
 export async function runSession(
-  session: InferenceSession,
+  session: OrtSession,
   what: string,
   feeds: Record<string, OrtTensor>,
   fetch: readonly string[],
@@ -43,6 +59,8 @@ export async function runSession(
     return await session.run(feeds, [...fetch]);
   } catch (error) {
     throw runtimeError(what, error);
+  } finally {
+    await breatheIfDue();
   }
 }
 
@@ -98,15 +116,22 @@ export function toOrt(ort: OrtModule, { dtype, data, shape }: Tensor): OrtTensor
 
 /** ORT's host tensor as ours, over the same data. */
 export function fromOrt(result: OrtTensor): Tensor {
-  const { type, data, dims } = result as TypedTensor<'float32'>;
+  const { type, data, dims } = result as OrtFloatTensor;
   return makeTensor(type as DType, data as TensorData as never, dims);
+}
+
+/** Whatever ONNX Runtime or the platform threw, as one of ours. */
+export function runtimeError(what: string, error: unknown): EditorError {
+  const text = error instanceof Error ? error.message : String(error);
+  return NO_MEMORY.test(text)
+    ? new EditorError('out-of-memory', what, text, 'close other tabs or use a smaller model', {}, { cause: error })
+    : new EditorError('internal', what, text, 'report this with the steps that led here', {}, { cause: error });
 }
 
 // ---
 
-function runtimeError(what: string, error: unknown): EditorError {
-  const text = error instanceof Error ? error.message : String(error);
-  return /bad_alloc|out of memory|Failed to allocate|memory access out of bounds|Array buffer allocation/i.test(text)
-    ? new EditorError('out-of-memory', what, text, 'close other tabs or use a smaller model', {}, { cause: error })
-    : new EditorError('internal', what, text, 'report this with the steps that led here', {}, { cause: error });
-}
+const queues = new WeakMap<OrtModule, ReturnType<typeof makeQueue>>();
+
+/** What running out of memory is called by C++, by Emscripten, by ONNX Runtime, by JavaScript and by WebGPU. */
+const NO_MEMORY =
+  /bad_alloc|out[ -]of[ -]memory|OOM|failed to allocate|memory access out of bounds|array buffer allocation|invalid (typed )?array (buffer )?length/i;

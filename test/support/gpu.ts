@@ -1,21 +1,19 @@
 import { afterAll, describe, test } from 'vitest';
+import type { Device } from '../../src/device/device.ts';
 import { openGpu, type Gpu } from '../../src/device/gpu.ts';
+import { loadOrt } from '../../src/device/ort.ts';
+import { webgpuDevice } from '../../src/device/webgpu.ts';
+import { provideGpu, readOrtBinary } from '../../src/headless/runtime.ts';
 
 /**
  * A real adapter for tests in Node: Dawn (npm `webgpu`) on whatever Vulkan driver the machine has, Mesa's lavapipe as
  * a rule. `PALIMPSEST_GPU_ICD` names another driver's file, such as the SwiftShader that comes with Chromium.
- *
- * Dawn lets go of its instance when JavaScript does, and whatever still uses it then crashes: both are kept for good.
  */
 export async function findTestAdapter(): Promise<GPUAdapter | null> {
   const icd = process.env.PALIMPSEST_GPU_ICD;
   if (icd) Object.assign(process.env, { VK_DRIVER_FILES: icd, VK_ICD_FILENAMES: icd });
-  const { create, globals } = await import('webgpu');
-  Object.assign(globalThis, globals);
-  const instance = create([]);
-  const adapter = await instance.requestAdapter();
-  kept.push(instance, adapter);
-  return adapter;
+  const gpu = await provideGpu();
+  return gpu.requestAdapter();
 }
 
 /** `describe` with the GPU; without an adapter a group of one test, skipped with the reason (failed under CI=true). */
@@ -36,6 +34,7 @@ export async function gpuOrSkip(): Promise<(name: string, define: (gpu: Gpu) => 
   return (name, define) => describe(name, () => define(gpu));
 }
 
-// ---
-
-const kept: unknown[] = ((globalThis as { keptForDawn?: unknown[] }).keptForDawn ??= []);
+/** ONNX Runtime's WebGPU provider on a GPU, in this process: the device a page would have. */
+export async function webgpuTestDevice(gpu: Gpu): Promise<Device> {
+  return webgpuDevice(await loadOrt('webgpu', { threads: 1, readBinary: readOrtBinary }), gpu);
+}
