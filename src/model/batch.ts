@@ -96,8 +96,8 @@ function makeBatch(
   rows: readonly (readonly number[])[],
   { starts, pastLengths, past, width: least = 0 }: Layout,
 ): Batch {
-  invariant(rows.length > 0, 'make a batch', 'there are no rows');
   const width = Math.max(least, ...rows.map((row) => row.length));
+  invariant(rows.length > 0 && width > 0, 'make a batch', `it has ${rows.length} rows of ${width} tokens`);
   const longest = Math.max(...rows.map((row, b) => row.length - starts[b] + pastLengths[b]));
   checkContext(description, longest);
   const size = rows.length * width;

@@ -1,4 +1,4 @@
-import { invariant } from '../base/errors.ts';
+import { EditorError, invariant } from '../base/errors.ts';
 import { throwIfAborted, type Watch } from '../base/tasks.ts';
 import { f64, zeros, type FloatTensor, type Tensor } from '../base/tensor.ts';
 import type { LoadedProgram } from '../device/device.ts';
@@ -32,6 +32,7 @@ export interface MomentOptions {
  * a batch in float32 (seven times as fast as the kernel's twin) and the batches are summed in float64.
  *
  * @param documents ids, each tokenized alone
+ * @throws EditorError `invalid-input` when they hold no token, `aborted`
  */
 export async function secondMoments(
   model: Model,
@@ -40,22 +41,20 @@ export async function secondMoments(
   { skipFirst, watch }: MomentOptions,
 ): Promise<{ moments: Map<string, SecondMoment>; tokens: number }> {
   const sums = new Map<string, MomentSum>();
-  const total = documents.reduce((sum, document) => sum + Math.max(0, document.length - (skipFirst ? 1 : 0)), 0);
-  const top = Math.max(...sites.map((site) => site.layer));
+  const first = skipFirst ? 1 : 0;
+  const texts = documents.filter((document) => document.length > first);
+  const total = texts.reduce((sum, document) => sum + document.length - first, 0);
+  if (total === 0) {
+    throw new EditorError('invalid-input', 'gather statistics', 'the text has no token', 'give a longer text');
+  }
   let tokens = 0;
   try {
     for (const site of sites) sums.set(formatSite(site), await makeSum(model, keyWidth(model.description, site.kind)));
-    for (const chunk of chunkRows(documents)) {
+    for (const chunk of chunkRows(texts)) {
       throwIfAborted(watch, 'gather statistics');
       watch?.progress?.({ stage: 'covariance', done: tokens, total, unit: 'tokens' });
-      tokens += await addChunk(
-        model,
-        chunk.map((index) => documents[index]),
-        sites,
-        top,
-        skipFirst,
-        sums,
-      );
+      const rows = chunk.map((index) => texts[index]);
+      tokens += await addChunk(model, rows, { sites, first, sums }, watch);
     }
     watch?.progress?.({ stage: 'covariance', done: tokens, total, unit: 'tokens' });
     const moments = new Map<string, SecondMoment>();
@@ -75,23 +74,29 @@ interface MomentSum {
   dispose(): Promise<void>;
 }
 
+/** What one pass over the documents fills. */
+interface Gathering {
+  readonly sites: readonly Site[];
+  /** Position of the first token that counts. */
+  readonly first: number;
+  /** By site ("mlp.3"). */
+  readonly sums: ReadonlyMap<string, MomentSum>;
+}
+
+/** Adds the keys of some documents; returns how many tokens counted. */
 async function addChunk(
   model: Model,
   rows: readonly (readonly number[])[],
-  sites: readonly Site[],
-  top: number,
-  skipFirst: boolean,
-  sums: ReadonlyMap<string, MomentSum>,
+  { sites, first, sums }: Gathering,
+  watch: Watch | undefined,
 ): Promise<number> {
   const batch = rightPadded(model.description, model.device.float, rows);
-  const real = rows.flatMap((ids, b) =>
-    Array.from({ length: ids.length }, (_, t) => b * batch.width + t).slice(skipFirst ? 1 : 0),
-  );
+  const real = rows.flatMap((ids, b) => Array.from({ length: ids.length }, (_, t) => b * batch.width + t).slice(first));
   await scope(async (s) => {
     const placed = s.add(placeBatch(model.device, batch));
     const at = (layer: number) => sites.filter((site) => site.layer === layer);
     const x = await walk(model, placed, s.add(await embed(model, batch)), {
-      to: top + 1,
+      to: Math.max(...sites.map((site) => site.layer)) + 1,
       fetch: (layer) => at(layer).map((site) => SITES[site.kind].key),
       visit: async (layer, outputs, layerScope) => {
         for (const site of at(layer)) {
@@ -101,6 +106,7 @@ async function addChunk(
           await sums.get(formatSite(site))?.add(keys);
         }
       },
+      watch,
     });
     s.add(x);
   });
@@ -130,6 +136,7 @@ async function makeHostSum({ device }: Model, width: number): Promise<MomentSum>
     add: async (keys) => {
       const { gram } = await product.run('gram', { keys }, ['gram']);
       const { data } = (await gram.read()) as FloatTensor;
+      gram.dispose();
       for (let i = 0; i < sum.length; i++) sum[i] += data[i];
     },
     read: async () => mirrored(sum, width),
