@@ -14,10 +14,9 @@ import type { SuffixPlan } from '../../src/model/suffix-plan.ts';
 import { prepareSuffix, type StepResult } from '../../src/model/suffix.ts';
 import { largestDifference } from '../support/close.ts';
 import { testDevice } from '../support/device.ts';
-import { expectFault } from '../support/faults.ts';
 import { finiteDifferences } from '../support/finite.ts';
 import { randomModel, TINY_CONFIGS } from '../support/tiny.ts';
-import { fail, FAILURE, trackDevice, type TrackedDevice } from '../support/tracked.ts';
+import { expectNothingLeft, trackDevice, type TrackedDevice } from '../support/tracked.ts';
 
 type Deltas = ReadonlyMap<string, FloatTensor>;
 
@@ -239,7 +238,7 @@ describe.each(FAMILIES)('%s', (family) => {
   test('nothing is left behind, whichever run fails or is the last before an abort', async () => {
     const device: TrackedDevice = trackDevice(devices.get('float32') as Device);
     const model = await randomModel(TINY_CONFIGS[family], device);
-    const whole = async (watch?: Watch) => {
+    const whole = async (watch: Watch) => {
       let suffix = await prepareSuffix(model, FULL, watch);
       try {
         suffix.setReference((await suffix.observe(new Map(), FULL.injections)).logQ);
@@ -250,21 +249,7 @@ describe.each(FAMILIES)('%s', (family) => {
         suffix.dispose();
       }
     };
-    const start = device.runs;
-    await whole();
-    expect([...device.live.values()]).toEqual([]);
-    for (let run = 0, runs = device.runs - start; run < runs; run++) {
-      device.interrupt(run, fail);
-      await expect(whole()).rejects.toBe(FAILURE);
-      expect([...device.live.values()], `run ${run} of ${runs} fails`).toEqual([]);
-    }
-    // Embedding and layers of the prefixes, but for the last; what comes after isn't watched.
-    for (let run = 0; run < model.blocks.length; run++) {
-      const controller = new AbortController();
-      device.interrupt(run, () => controller.abort());
-      await expectFault(() => whole(controller), 'aborted');
-      expect([...device.live.values()], `aborted in run ${run}`).toEqual([]);
-    }
+    await expectNothingLeft(device, whole);
   });
 });
 

@@ -1,3 +1,6 @@
+import { expect } from 'vitest';
+import { EditorError } from '../../src/base/errors.ts';
+import type { Watch } from '../../src/base/tasks.ts';
 import type { Device } from '../../src/device/device.ts';
 import type { DeviceTensor } from '../../src/device/memory.ts';
 
@@ -11,12 +14,33 @@ export interface TrackedDevice extends Device {
   interrupt(count: number, act: () => void): void;
 }
 
-/** What `fail` throws. */
-export const FAILURE = new Error('this run fails on request');
-
-/** To interrupt with. */
-export function fail(): never {
-  throw FAILURE;
+/**
+ * Expects that work leaves no tensor behind: done, with any of its runs failing, and stopped during any of them (work that
+ * doesn't watch its last runs may then come to its end).
+ */
+export async function expectNothingLeft(
+  device: TrackedDevice,
+  work: (watch: Watch) => Promise<unknown>,
+): Promise<void> {
+  const left = () => [...device.live.values()];
+  const before = left();
+  const start = device.runs;
+  await work({});
+  expect(left()).toEqual(before);
+  const failure = new Error('this run fails on request');
+  for (let run = 0, runs = device.runs - start; run < runs; run++) {
+    device.interrupt(run, () => {
+      throw failure;
+    });
+    await expect(work({})).rejects.toBe(failure);
+    expect(left(), `run ${run} of ${runs} fails`).toEqual(before);
+    const controller = new AbortController();
+    device.interrupt(run, () => controller.abort());
+    const stopped = await work(controller).catch((error: unknown) => error);
+    if (run === 0) expect((stopped as EditorError).code).toBe('aborted');
+    if (stopped instanceof Error) expect((stopped as EditorError).code).toBe('aborted');
+    expect(left(), `stopped in run ${run} of ${runs}`).toEqual(before);
+  }
 }
 
 /**
