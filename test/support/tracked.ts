@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { EditorError } from '../../src/base/errors.ts';
+import type { EditorError } from '../../src/base/errors.ts';
 import type { Watch } from '../../src/base/tasks.ts';
 import type { Device } from '../../src/device/device.ts';
 import type { DeviceTensor } from '../../src/device/memory.ts';
