@@ -47,8 +47,13 @@ export default defineConfig(({ mode }) => ({
   test: {
     projects: [
       project('unit', '.test.ts', { exclude: ['test/**/*.{ort,gpu,page}.test.ts', 'node_modules/**'] }),
-      project('ort', '.ort.test.ts', { testTimeout: 120_000 }),
-      project('gpu', '.gpu.test.ts', { testTimeout: 300_000, execArgv: ['--liftoff-only'], fileParallelism: false }),
+      project('ort', '.ort.test.ts', { testTimeout: 120_000, hookTimeout: 120_000 }),
+      project('gpu', '.gpu.test.ts', {
+        testTimeout: 300_000,
+        hookTimeout: 120_000,
+        execArgv: ['--liftoff-only'],
+        fileParallelism: false,
+      }),
       project('page', '.page.test.ts', { testTimeout: 300_000, hookTimeout: 120_000, fileParallelism: false }),
     ],
   },
