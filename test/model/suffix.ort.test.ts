@@ -2,97 +2,21 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { dot, norm } from '../../src/base/linalg.ts';
 import { makeRandom, normal } from '../../src/base/random.ts';
 import type { Watch } from '../../src/base/tasks.ts';
-import { sizeOf, type FloatTensor } from '../../src/base/tensor.ts';
+import type { FloatTensor } from '../../src/base/tensor.ts';
 import type { Device } from '../../src/device/device.ts';
 import { floats } from '../../src/model/batch.ts';
 import { forwardRows } from '../../src/model/forward.ts';
-import { formatSite, parseSite, valueHook, SITES } from '../../src/model/hooks.ts';
+import { formatSite, valueHook, SITES } from '../../src/model/hooks.ts';
 import type { Model } from '../../src/model/model.ts';
-import { placePatches, type Patch, type PlacedPatches } from '../../src/model/patch.ts';
 import { logSoftmax } from '../../src/model/score.ts';
 import type { SuffixPlan } from '../../src/model/suffix-plan.ts';
 import { prepareSuffix, type StepResult } from '../../src/model/suffix.ts';
 import { largestDifference } from '../support/close.ts';
 import { testDevice } from '../support/device.ts';
 import { finiteDifferences } from '../support/finite.ts';
+import { CASES, FULL, randomDeltas, randomPatches, type SuffixCase } from '../support/suffix-cases.ts';
 import { randomModel, TINY_CONFIGS } from '../support/tiny.ts';
 import { expectNothingLeft, trackDevice, type TrackedDevice } from '../support/tracked.ts';
-
-type Deltas = ReadonlyMap<string, FloatTensor>;
-
-/** A plan with the weights of its readings. */
-interface Case extends SuffixPlan {
-  readonly wNll: readonly number[];
-  readonly wKl: readonly number[];
-}
-
-const sites = (...names: string[]) => names.map((name) => parseSite(name));
-
-/** Two rows that end in a target, and one that only the KL reads; two slots. */
-const FULL: Case = {
-  rows: [
-    [3, 5, 7, 9, 11, 2],
-    [1, 4, 8, 8, 2, 6, 12, 13, 20],
-    [9, 8],
-  ],
-  sites: sites('attn.1', 'mlp.1', 'mlp.2'),
-  slots: 2,
-  injections: [
-    { row: 0, position: 3, slot: 0 },
-    { row: 0, position: 4, slot: 1 },
-    { row: 1, position: 5, slot: 0 },
-    { row: 1, position: 6, slot: 1 },
-    { row: 2, position: 1, slot: 0 },
-  ],
-  readings: [
-    { row: 0, position: 3, label: 4 },
-    { row: 0, position: 5, label: 9 },
-    { row: 1, position: 8, label: 2 },
-    { row: 2, position: 1, label: 0 },
-  ],
-  wNll: [0.5, 0.25, 0.25, 0],
-  wKl: [0, 0, 0, 0.3],
-};
-
-const ONE_ROW: Case = {
-  rows: [[3, 5, 7]],
-  sites: sites('mlp.1'),
-  slots: 1,
-  injections: [{ row: 0, position: 1, slot: 0 }],
-  readings: [{ row: 0, position: 2, label: 6 }],
-  wNll: [1],
-  wKl: [0.1],
-};
-
-const CASES: Readonly<Record<string, Case>> = {
-  'rows of different length': FULL,
-  'one row': ONE_ROW,
-  'one token': {
-    ...ONE_ROW,
-    rows: [[5]],
-    injections: [{ row: 0, position: 0, slot: 0 }],
-    readings: [{ row: 0, position: 0, label: 6 }],
-  },
-  'no token before the edited one': { ...ONE_ROW, injections: [{ row: 0, position: 0, slot: 0 }] },
-  'only one row with a prefix': {
-    ...FULL,
-    injections: [{ row: 0, position: 0, slot: 0 }, ...FULL.injections.slice(1)],
-  },
-  'no layer below, attention alone': { ...FULL, sites: sites('attn.0') },
-  'the last layer alone': { ...FULL, sites: sites('mlp.2') },
-  'both sites of the last layer': { ...FULL, sites: sites('attn.2', 'mlp.2') },
-  'a reading before the edited token': {
-    ...ONE_ROW,
-    injections: [{ row: 0, position: 2, slot: 0 }],
-    readings: [
-      { row: 0, position: 0, label: 6 },
-      { row: 0, position: 2, label: 1 },
-    ],
-    wNll: [1, 0.5],
-    wKl: [0, 0.1],
-  },
-  'a row without an edited token': { ...FULL, injections: FULL.injections.slice(0, 4) },
-};
 
 const FAMILIES = ['gpt2', 'llama'] as const;
 const TOLERANCES = [
@@ -265,38 +189,7 @@ async function prepared(model: Model, plan: SuffixPlan) {
   return suffix;
 }
 
-function randomDeltas({ device }: Model, plan: SuffixPlan, seed: number): Deltas {
-  const draw = makeRandom(seed);
-  const delta = () =>
-    floats(
-      device.float,
-      Float64Array.from({ length: plan.slots * 16 }, () => normal(draw)),
-      [plan.slots, 16],
-    );
-  return new Map(plan.sites.map((site) => [formatSite(site), delta()]));
-}
-
-function randomPatches({ device, description }: Model): PlacedPatches {
-  const draw = makeRandom(8);
-  const tensor = (shape: readonly number[]) =>
-    floats(
-      'float32',
-      Float64Array.from({ length: sizeOf(shape) }, () => 0.3 * normal(draw)),
-      shape,
-    );
-  const patches: Patch[] = [
-    { site: parseSite('mlp.0'), left: tensor([16, 2]), right: tensor([2, 24]) },
-    { site: parseSite('attn.1'), left: tensor([16, 1]), right: tensor([1, 16]) },
-    { site: parseSite('mlp.2'), left: tensor([16, 1]), right: tensor([1, 24]) },
-  ];
-  return placePatches(
-    device,
-    description,
-    patches.map((patch) => ({ patch, alpha: 1 })),
-  );
-}
-
-function lossOf({ wNll, wKl }: Case, { nll, kl }: StepResult): number {
+function lossOf({ wNll, wKl }: SuffixCase, { nll, kl }: StepResult): number {
   return wNll.reduce((sum, weight, i) => sum + weight * nll[i] + wKl[i] * kl[i], 0);
 }
 
