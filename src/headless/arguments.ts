@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { EditorError } from '../base/errors.ts';
 
 /** Options of a command line: names without dashes, values as given; repeatable ones as lists. */
@@ -7,33 +7,28 @@ export interface Arguments {
   readonly values: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 }
 
-/** What a command takes. */
-export interface CommandOptions {
-  readonly required: readonly string[];
-  readonly optional: readonly string[];
-  readonly flags?: readonly string[];
-  readonly repeated?: readonly string[];
-}
+/** What every command takes besides its own options; see `runtime.ts`. */
+export const COMMON_USAGE = '[--device wasm|webgpu] [--precision auto|float32|float64] [--threads 1]';
 
 /**
  * Reads a command line.
  *
- * @param commands by name; every one also takes `--device wasm|webgpu` and `--threads n`
+ * @param usages by command, as they are printed: `--name VALUE` is required, `[--name VALUE]` may be left out,
+ *   `[--name VALUE ...]` takes several values or may be repeated, `[--name]` is a flag
  * @throws EditorError `invalid-input` for an unknown command, an unknown or a missing option
  */
-export function readArguments(argv: readonly string[], commands: Readonly<Record<string, CommandOptions>>): Arguments {
+export function readArguments(argv: readonly string[], usages: Readonly<Record<string, string>>): Arguments {
   const [command = '', ...rest] = argv;
-  const options = commands[command];
-  if (!options) {
-    const known = Object.keys(commands).join(', ');
+  if (!Object.hasOwn(usages, command)) {
+    const known = Object.keys(usages).join(', ');
     throw invalid(command === '' ? 'no command was given' : `the command ${command} is unknown`, `use one of ${known}`);
   }
-  const { required, optional, flags = [], repeated = [] } = options;
-  const names = [...required, ...optional, 'device', 'threads'];
-  const usage = `${command} takes ${[...required, ...optional, ...flags, ...repeated].map((name) => `--${name}`).join(', ')}`;
-  const values = parse(rest, names, flags, repeated, usage);
-  const missing = required.filter((name) => values[name] === undefined);
-  if (missing.length > 0) throw invalid(`--${missing.join(', --')} is missing`, usage);
+  const usage = `${usages[command]} ${COMMON_USAGE}`;
+  const advice = `usage: ${command} ${usage}`;
+  const options = readUsage(usage);
+  const values = parse(rest, options, advice);
+  const missing = options.filter(({ name, required }) => required && values[name] === undefined);
+  if (missing.length > 0) throw invalid(`--${missing.map(({ name }) => name).join(', --')} is missing`, advice);
   return { command, values };
 }
 
@@ -49,11 +44,12 @@ export function textOf({ values }: Arguments, name: string, fallback = ''): stri
  * @throws EditorError `invalid-input` when it isn't a number in the range
  */
 export function numberOf(args: Arguments, name: string, fallback: number, low: number, high: number): number {
-  const text = args.values[name];
-  if (text === undefined) return fallback;
-  const value = Number(text);
-  if (typeof text === 'string' && text.trim() !== '' && value >= low && value <= high) return value;
-  throw invalid(`--${name} is ${JSON.stringify(text)}`, `give a number from ${low} to ${high}`);
+  return readNumber(args, name, fallback, low, high, false);
+}
+
+/** As `numberOf`, for whole numbers. */
+export function wholeOf(args: Arguments, name: string, fallback: number, low: number, high: number): number {
+  return readNumber(args, name, fallback, low, high, true);
 }
 
 /** All values of a repeatable option. */
@@ -64,25 +60,57 @@ export function listOf({ values }: Arguments, name: string): readonly string[] {
 
 // ---
 
-function parse(
-  argv: readonly string[],
-  names: readonly string[],
-  flags: readonly string[],
-  repeated: readonly string[],
-  usage: string,
-): Arguments['values'] {
-  const text = (list: readonly string[], extra: object) =>
-    list.map((name) => [name, { type: 'string', ...extra }] as const);
-  const options = Object.fromEntries([
-    ...text(names, {}),
-    ...text(repeated, { multiple: true }),
-    ...flags.map((name) => [name, { type: 'boolean' }] as const),
-  ]);
+interface Option {
+  readonly name: string;
+  readonly required: boolean;
+  readonly flag: boolean;
+  readonly repeated: boolean;
+}
+
+function readUsage(usage: string): Option[] {
+  return [...usage.matchAll(/(\[?)--([\w-]+)( [^\s\]]+)?( \.\.\.)?/g)].map(([, bracket, name, value, dots]) => {
+    return { name, required: bracket === '', flag: value === undefined, repeated: dots !== undefined };
+  });
+}
+
+function parse(argv: readonly string[], options: readonly Option[], advice: string): Arguments['values'] {
+  const config: ParseArgsConfig['options'] = Object.fromEntries(
+    options.map(({ name, flag, repeated }) => [name, { type: flag ? 'boolean' : 'string', multiple: repeated }]),
+  );
   try {
-    return parseArgs({ args: [...argv], options: options as never, allowPositionals: false, strict: true }).values;
+    const { values } = parseArgs({ args: spread(argv, options), options: config, strict: true });
+    return values as Arguments['values'];
   } catch (error) {
-    throw invalid(error instanceof Error ? error.message : String(error), usage);
+    throw invalid(error instanceof Error ? error.message : String(error), advice);
   }
+}
+
+/** `--edit A B` as `--edit A --edit B`. */
+function spread(argv: readonly string[], options: readonly Option[]): string[] {
+  const repeated = new Set(options.flatMap((option) => (option.repeated ? [`--${option.name}`] : [])));
+  let open: string | undefined;
+  return argv.flatMap((word, i) => {
+    if (word.startsWith('-')) open = repeated.has(word) ? word : undefined;
+    else if (open !== undefined && argv[i - 1] !== open) return [open, word];
+    return [word];
+  });
+}
+
+function readNumber(
+  args: Arguments,
+  name: string,
+  fallback: number,
+  low: number,
+  high: number,
+  whole: boolean,
+): number {
+  const text = args.values[name];
+  if (text === undefined) return fallback;
+  const value = Number(text);
+  const fine = value >= low && value <= high && (!whole || Number.isInteger(value));
+  if (typeof text === 'string' && text.trim() !== '' && fine) return value;
+  const kind = whole ? 'whole number' : 'number';
+  throw invalid(`--${name} is ${JSON.stringify(text)}`, `give a ${kind} from ${low} to ${high}`);
 }
 
 function invalid(found: string, advice: string): EditorError {

@@ -1,18 +1,15 @@
-import { open, readFile, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { EditorError } from '../base/errors.ts';
 import type { ByteFile, Bytes } from '../store/byte-file.ts';
 import { requireRange } from '../store/byte-file.ts';
-import type { ModelSource } from '../model/source.ts';
+import { makeSource, type ModelSource } from '../model/source.ts';
+import { parseJson } from '../store/json.ts';
 
 /** A model in a folder of this machine, in Hugging Face layout. */
 export function diskSource(folder: string): ModelSource {
   const root = resolve(folder);
-  return {
-    name: basename(root),
-    readJson: async (file) => parseJson(await readText(join(root, file)), join(root, file)),
-    open: (file) => openFile(join(root, file)),
-  };
+  return makeSource({ name: basename(root) }, (file) => openFile(join(root, file)));
 }
 
 /** A file that is read piece by piece. */
@@ -49,7 +46,9 @@ export async function readBytes(path: string): Promise<Bytes> {
 
 /** A JSON file. Throws `missing-file`, `invalid-input`. */
 export async function readJsonFile(path: string): Promise<unknown> {
-  return parseJson(await readText(path), path);
+  const json = parseJson(await readBytes(path));
+  if ('value' in json) return json.value;
+  throw new EditorError('invalid-input', `read ${path}`, `it is ${json.fault}`, 'give a JSON file', { path });
 }
 
 /** Lines of a text file that aren't empty; none when there is no such file. */
@@ -58,18 +57,26 @@ export async function readLines(path: string): Promise<string[]> {
   return text.split('\n').filter((line) => line.trim() !== '');
 }
 
-// ---
-
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new EditorError('invalid-input', `read ${basename(path)}`, reason, 'give a JSON file', {}, { cause });
-  }
+/** Writes a whole file. Throws `invalid-input` where that can't be done. */
+export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
+  await writeFile(path, content).catch((cause: unknown) => Promise.reject(unwritable(path, cause)));
 }
 
+/** Makes a folder, and those above it, unless it is there. Throws `invalid-input`. */
+export async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((cause: unknown) => Promise.reject(unwritable(path, cause)));
+}
+
+// ---
+
 function missing(path: string, cause: unknown): EditorError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new EditorError('missing-file', `open ${path}`, reason, 'check the path', { path }, { cause });
+  return new EditorError('missing-file', `open ${path}`, reasonOf(cause), 'check the path', { path }, { cause });
+}
+
+function unwritable(path: string, cause: unknown): EditorError {
+  return new EditorError('invalid-input', `write ${path}`, reasonOf(cause), 'give another path', { path }, { cause });
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }

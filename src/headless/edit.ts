@@ -1,4 +1,3 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EditorError } from '../base/errors.ts';
 import { f64, type FloatTensor, type Tensor } from '../base/tensor.ts';
@@ -15,9 +14,10 @@ import { allSites, formatSite, keyHook } from '../model/hooks.ts';
 import type { Model } from '../model/model.ts';
 import { disposePatches, placePatches } from '../model/patch.ts';
 import { scoreContinuations } from '../model/score.ts';
+import { isRecord } from '../store/json.ts';
 import { readSafetensors, toTensor, writeSafetensors } from '../store/safetensors.ts';
 import { textOf, type Arguments } from './arguments.ts';
-import { readBytes, readJsonFile, readLines, readText } from './disk.ts';
+import { makeFolder, readBytes, readJsonFile, readLines, readText, writeWhole } from './disk.ts';
 import { openModel, watchOf, type Output } from './output.ts';
 import { stackPatches, toJson } from './recipe.ts';
 
@@ -29,15 +29,13 @@ export async function edit(args: Arguments, output: Output): Promise<void> {
   const method = readMethod(textOf(args, 'method'));
   const requests = validateRequests(await readJsonFile(textOf(args, 'requests')));
   const changes = args.values['hparams'] === undefined ? {} : await readJsonFile(textOf(args, 'hparams'));
+  if (!isRecord(changes)) throw noSettings(textOf(args, 'hparams'));
   const templates =
     args.values['templates'] === undefined ? undefined : readTemplates(await readJsonFile(textOf(args, 'templates')));
+  await makeFolder(textOf(args, 'out'));
   const model = await openModel(args, output);
-  const { hparams, preset, unused } = readHparams(
-    method,
-    changes as Record<string, unknown>,
-    model.description.n_layers,
-  );
-  if (unused.length > 0) process.stderr.write(`not used here: ${unused.join(', ')}\n`);
+  const { hparams, preset, unused } = readHparams(method, changes, model.description.n_layers);
+  if (unused.length > 0) output.note(`not used here: ${unused.join(', ')}`);
   const covariances = await covariancesOf(args, model);
   const heldOut = await readLines(join(textOf(args, 'model'), 'heldout.txt'));
   const groups = args.values['sequential'] === true ? requests.map((request) => [request]) : [requests];
@@ -66,11 +64,16 @@ export async function edit(args: Arguments, output: Output): Promise<void> {
 // ---
 
 function readMethod(name: string): MethodName {
-  if (name in PRESETS) return name as MethodName;
+  if (Object.hasOwn(PRESETS, name)) return name as MethodName;
   const known = Object.keys(PRESETS).join(', ');
   throw new EditorError('invalid-input', 'choose a method', `--method is ${name}`, `use one of ${known}`, {
     method: name,
   });
+}
+
+function noSettings(path: string): EditorError {
+  const advice = 'give a JSON object of settings by name';
+  return new EditorError('invalid-hyperparameter', `read ${path}`, 'it holds no JSON object', advice, { path });
 }
 
 /** C₀ from `--covariance`, `--corpus`, or the text that lies beside the model. */
@@ -129,11 +132,14 @@ async function scoresOf(
     prompt: promptIds(model, query),
     target: model.tokenizer.encode(targetText(target), { specialTokens: false }).ids,
   }));
-  const scores = await scoreContinuations(model, items, placed);
-  disposePatches(placed);
-  return scores.map(({ logp, rank }) => {
-    return { probability: Math.exp(logp.reduce((sum, value) => sum + value, 0) / logp.length), logp, rank };
-  });
+  try {
+    const scores = await scoreContinuations(model, items, placed);
+    return scores.map(({ logp, rank }) => {
+      return { probability: Math.exp(logp.reduce((sum, value) => sum + value, 0) / logp.length), logp, rank };
+    });
+  } finally {
+    disposePatches(placed);
+  }
 }
 
 function published({ prompt, subject, target }: ValidRequest) {
@@ -141,8 +147,7 @@ function published({ prompt, subject, target }: ValidRequest) {
 }
 
 async function save(folder: string, model: Model, edits: readonly Edit[], requests: readonly unknown[]): Promise<void> {
-  await mkdir(folder, { recursive: true });
   const recipe = { schema: 1, app: 'palimpsest', requests, edits: edits.map(toJson) };
-  await writeFile(join(folder, 'edit.json'), `${JSON.stringify(recipe, null, 1)}\n`);
-  await writeFile(join(folder, 'patches.safetensors'), writeSafetensors(stackPatches(model, edits)));
+  await writeWhole(join(folder, 'edit.json'), `${JSON.stringify(recipe, null, 1)}\n`);
+  await writeWhole(join(folder, 'patches.safetensors'), writeSafetensors(stackPatches(model, edits)));
 }

@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { EditorError } from '../base/errors.ts';
 import { f32, formatShape, type FloatTensor, type Tensor } from '../base/tensor.ts';
 import { forwardRows, type TokenAt } from '../model/forward.ts';
@@ -6,7 +5,7 @@ import { blockHook, hookName, parseHook, type BlockHook } from '../model/hooks.t
 import type { Model } from '../model/model.ts';
 import { writeSafetensors } from '../store/safetensors.ts';
 import { textOf, type Arguments } from './arguments.ts';
-import { readJsonFile } from './disk.ts';
+import { readJsonFile, writeWhole } from './disk.ts';
 import { openModel, watchOf, type Output } from './output.ts';
 
 /**
@@ -23,7 +22,7 @@ export async function forward(args: Arguments, output: Output): Promise<void> {
   const hooks = names.map((name) => parseHook(name, model.description.n_layers));
   const tensors = await captureAll(model, rows, hooks, watchOf(output).progress);
   const out = textOf(args, 'out');
-  await writeFile(out, writeSafetensors(tensors));
+  await writeWhole(out, writeSafetensors(tensors));
   output.line({ out, tensors: Object.fromEntries([...tensors].map(([name, { shape }]) => [name, shape])) });
   await model.dispose();
 }

@@ -6,7 +6,7 @@ import { allSites } from '../model/hooks.ts';
 import type { Model } from '../model/model.ts';
 import { disposePatches, placePatches, type DosedPatch } from '../model/patch.ts';
 import { readSafetensors, toTensor } from '../store/safetensors.ts';
-import { listOf, numberOf, textOf, type Arguments } from './arguments.ts';
+import { listOf, numberOf, textOf, wholeOf, type Arguments } from './arguments.ts';
 import { readBytes } from './disk.ts';
 import { openModel, watchOf, type Output } from './output.ts';
 
@@ -17,11 +17,11 @@ import { openModel, watchOf, type Output } from './output.ts';
 export async function generate(args: Arguments, output: Output): Promise<void> {
   const sampling = {
     temperature: numberOf(args, 'temperature', 0, 0, 100),
-    topK: numberOf(args, 'top-k', 0, 0, 1e6),
+    topK: wholeOf(args, 'top-k', 0, 0, 1e6),
     topP: numberOf(args, 'top-p', 1, 0, 1),
-    seed: numberOf(args, 'seed', 0, 0, 2 ** 32 - 1),
+    seed: wholeOf(args, 'seed', 0, 0, 2 ** 32 - 1),
   };
-  const maxTokens = numberOf(args, 'tokens', 20, 0, 100_000);
+  const maxTokens = wholeOf(args, 'tokens', 20, 0, 100_000);
   const alpha = numberOf(args, 'alpha', 1, -10, 10);
   const model = await openModel(args, output);
   const { tokenizer } = model;
@@ -30,8 +30,6 @@ export async function generate(args: Arguments, output: Output): Promise<void> {
   const patches = placePatches(model.device, model.description, dosed);
   const prompt = textOf(args, 'prompt');
   const start = tokenizer.encode(prompt, { specialTokens: true }).ids;
-  if (start.length === 0)
-    throw new EditorError('invalid-input', 'generate text', 'the prompt is empty', 'give a prompt');
   const ids: number[] = [];
   const logp: number[] = [];
   const stopIds = tokenizer.eosId === null ? [] : [tokenizer.eosId];

@@ -1,33 +1,27 @@
 import { toEditorError, type ErrorCode } from '../base/errors.ts';
 import type { Progress } from '../base/tasks.ts';
-import { readArguments, type CommandOptions } from './arguments.ts';
+import { readArguments, type Arguments } from './arguments.ts';
 import { describe } from './describe.ts';
 import { edit } from './edit.ts';
 import { forward } from './forward.ts';
 import { generate } from './generate.ts';
 import type { Output } from './output.ts';
 
-/** The commands, as the README lists them. */
+/** The commands and their usage, as the README has it; see `readArguments`. */
 const COMMANDS = {
-  describe: { run: describe, takes: { required: ['model'], optional: [] } },
+  describe: { run: describe, usage: '--model DIR' },
   generate: {
     run: generate,
-    takes: {
-      required: ['model', 'prompt'],
-      optional: ['tokens', 'seed', 'alpha', 'temperature', 'top-k', 'top-p'],
-      repeated: ['edit'],
-    },
+    usage:
+      '--model DIR --prompt TEXT [--tokens 20] [--seed 0] [--edit DIR ...] [--alpha 1] [--temperature 0] [--top-k 0] [--top-p 1]',
   },
-  forward: { run: forward, takes: { required: ['model', 'ids', 'hooks', 'out'], optional: [] } },
+  forward: { run: forward, usage: '--model DIR --ids FILE.json --hooks NAME,... --out FILE.safetensors' },
   edit: {
     run: edit,
-    takes: {
-      required: ['model', 'requests', 'method', 'out'],
-      optional: ['hparams', 'templates', 'covariance', 'corpus'],
-      flags: ['sequential'],
-    },
+    usage:
+      '--model DIR --requests FILE.json --method dem|dem+ --out DIR [--hparams FILE.json] [--templates FILE.json] [--covariance FILE.safetensors] [--corpus FILE.txt] [--sequential]',
   },
-} satisfies Record<string, { run: (args: never, output: Output) => Promise<void>; takes: CommandOptions }>;
+} satisfies Record<string, { run: (args: Arguments, output: Output) => Promise<void>; usage: string }>;
 
 /** Faults of what was given, as opposed to faults of ours: exit code 2. */
 const BAD_INPUT: readonly ErrorCode[] = [
@@ -48,6 +42,7 @@ const BAD_INPUT: readonly ErrorCode[] = [
 const output: Output = {
   line: (result) => process.stdout.write(`${JSON.stringify(result)}\n`),
   progress: (report) => process.stderr.write(`${formatProgress(report)}\n`),
+  note: (text) => process.stderr.write(`${text}\n`),
 };
 
 process.exit(await main(process.argv.slice(2)));
@@ -57,8 +52,8 @@ process.exit(await main(process.argv.slice(2)));
 /** Runs one command. Results are JSON lines on stdout, progress and errors lines on stderr. */
 async function main(argv: readonly string[]): Promise<number> {
   try {
-    const takes = Object.fromEntries(Object.entries(COMMANDS).map(([name, command]) => [name, command.takes]));
-    const args = readArguments(argv, takes);
+    const usages = Object.fromEntries(Object.entries(COMMANDS).map(([name, { usage }]) => [name, usage]));
+    const args = readArguments(argv, usages);
     await COMMANDS[args.command as keyof typeof COMMANDS].run(args, output);
     return 0;
   } catch (thrown) {

@@ -3,19 +3,40 @@ import { createRequire } from 'node:module';
 import { EditorError } from '../base/errors.ts';
 import type { Device } from '../device/device.ts';
 import { openDevice } from '../device/open.ts';
+import { loadOrt } from '../device/ort.ts';
+import { wasmDevice } from '../device/wasm.ts';
+
+/** Models up to this many parameters are computed in float64 under `--precision auto`: there it takes seconds more. */
+const DOUBLE_UP_TO = 50e6;
+
+/**
+ * What numbers a command computes in. WebGPU has float32 alone. On WASM small models are computed in float64: there an
+ * edit equals the PyTorch reference to 1e-6, while in float32 Adam divides by gradients that are mostly rounding.
+ *
+ * @param asked `auto`, `float32` or `float64`
+ * @throws EditorError `invalid-input`
+ */
+export function choosePrecision(asked: string, kind: string, parameters: number): Device['float'] {
+  const double = kind === 'wasm' && (asked === 'float64' || (asked === 'auto' && parameters <= DOUBLE_UP_TO));
+  if (double) return 'float64';
+  if (asked === 'auto' || asked === 'float32') return 'float32';
+  const found = asked === 'float64' ? 'WebGPU has no float64' : `--precision is ${asked}`;
+  throw new EditorError('invalid-input', 'choose a precision', found, 'use auto or float32, or float64 on wasm');
+}
 
 /**
  * A device of this process: ONNX Runtime's WASM, or WebGPU by the package `webgpu` (Dawn), the same code as in the tab.
  *
  * @throws EditorError `no-device`, `invalid-input`
  */
-export async function openNodeDevice(kind: string, threads: number): Promise<Device> {
-  if (kind !== 'wasm' && kind !== 'webgpu') {
+export async function openNodeDevice(kind: string, threads: number, float: Device['float']): Promise<Device> {
+  const options = { threads, readBinary: readOrtBinary };
+  if (kind === 'wasm') return wasmDevice(await loadOrt('wasm', options), float);
+  if (kind !== 'webgpu') {
     throw new EditorError('invalid-input', 'open a device', `--device is ${kind}`, 'use wasm or webgpu');
   }
-  if (kind === 'webgpu') await provideGpu();
-  const { device } = await openDevice(kind, { threads, readBinary: readOrtBinary, largestWeight: 0 });
-  return device;
+  await provideGpu();
+  return (await openDevice(kind, { ...options, largestWeight: 0 })).device;
 }
 
 /** Reads a file of the package onnxruntime-web, which a page would fetch. */

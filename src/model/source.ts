@@ -87,9 +87,8 @@ export async function ifThere<T>(found: Promise<T>): Promise<T | undefined> {
   }
 }
 
-// ---
-
-function makeSource(who: Pick<ModelSource, 'name' | 'revision'>, open: ModelSource['open']): ModelSource {
+/** A source from the one thing in which sources differ: how a file is opened. */
+export function makeSource(who: Pick<ModelSource, 'name' | 'revision'>, open: ModelSource['open']): ModelSource {
   return {
     ...who,
     open,
@@ -107,6 +106,8 @@ function makeSource(who: Pick<ModelSource, 'name' | 'revision'>, open: ModelSour
     },
   };
 }
+
+// ---
 
 function missing(name: string, file: string): EditorError {
   return new EditorError('missing-file', `open ${name}`, `it has no ${file}`, 'give all files of the model', { file });
