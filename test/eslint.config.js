@@ -12,6 +12,8 @@ export default ts.config(
       'no-warning-comments': 'error',
       eqeqeq: ['error', 'always'],
       'prefer-const': 'error',
+      // `const { keys, ...rest }` is how a record without its keys is written.
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/no-non-null-assertion': 'error',
       '@typescript-eslint/consistent-type-imports': 'error',
