@@ -178,7 +178,7 @@ withPage('the built page, on the CPU', { preferences: { device: 'wasm' } }, (ope
     await editButton(page).click();
     const note = page.locator('#edit').getByRole('alert').last();
     await note.waitFor();
-    expect(await note.innerText()).toMatch(/^Some settings do not fit\s+Steps is 0, it must be/);
+    expect(await note.innerText()).toMatch(/^Some settings do not fit\s+Steps is 0, it takes whole numbers from 1/);
     await note.scrollIntoViewIfNeeded();
     await picture(page, 'page-6-error');
     await expectAccessible(page);

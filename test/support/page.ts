@@ -63,8 +63,6 @@ export async function expectAccessible(page: Page): Promise<void> {
   if (!(await page.evaluate(() => 'axe' in globalThis))) await page.addScriptTag({ path: AXE });
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    // Colors change within the next frames.
-    await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
     const violations = await page.evaluate(async () => {
       const { axe } = globalThis as unknown as { axe: { run: (what: Document) => Promise<AxeResults> } };
       const { violations: found } = await axe.run(document);
