@@ -42,12 +42,17 @@ export function readTemplates(input: unknown): TemplateGroups {
   throw new EditorError(
     'invalid-input',
     'read the templates',
-    flat.length === 0 ? 'there are none' : `${JSON.stringify(bad[0])} has not exactly one {}`,
+    faultOf(input, flat.length, bad[0]),
     'give a JSON list of strings with one {} each, or a list of such lists',
   );
 }
 
 // ---
+
+function faultOf(input: unknown, count: number, bad: unknown): string {
+  if (!Array.isArray(input)) return 'they are no list';
+  return count === 0 ? 'the list is empty' : `${JSON.stringify(bad)} has not exactly one {}`;
+}
 
 async function samplePrefix(
   model: Model,

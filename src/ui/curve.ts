@@ -61,7 +61,7 @@ export function layoutCurve(points: readonly LossPoint[], { width, height, steps
 const FLOOR = 1e-4;
 
 /** Room below the lowest value, as a factor. */
-const MARGIN = 0.6;
+const MARGIN = 0.35;
 
 /** Powers of ten within a range of exponents, largest first. */
 function decades(bottom: number, top: number): number[] {

@@ -28,14 +28,17 @@ export class Route {
 
   /** Marks the step that fills the upper part of the window, as the person scrolls. Returns how to stop. */
   watch(): () => void {
+    let inside: readonly string[] = [];
     const seen = new IntersectionObserver(
       (entries) => {
         for (const { isIntersecting, target } of entries) {
-          const step = STEPS.find((each) => target.id === each);
-          if (isIntersecting && step) this.step = step;
+          const others = inside.filter((id) => id !== target.id);
+          inside = isIntersecting ? [...others, target.id] : others;
         }
+        // Where two steps meet, the person is on the way into the later one.
+        this.step = STEPS.findLast((step) => inside.includes(step)) ?? this.step;
       },
-      { rootMargin: '-30% 0px -60% 0px' },
+      { rootMargin: '-35% 0px -60% 0px' },
     );
     for (const step of STEPS) {
       const section = document.getElementById(step);

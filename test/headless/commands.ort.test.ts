@@ -1,0 +1,257 @@
+import { writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { FloatTensor } from '../../src/base/tensor.ts';
+import { readSafetensors, toTensor } from '../../src/store/safetensors.ts';
+import { readTensors } from '../support/atomic.ts';
+import { largestDifference } from '../support/close.ts';
+import { Headless, runProcess } from '../support/headless.ts';
+import { fixture, readFixtureJson, sharedOrSkip } from '../support/shared.ts';
+
+const GPT2 = fixture('models/gpt2');
+const LLAMA = fixture('models/llama');
+
+sharedOrSkip()('headless', () => {
+  let headless: Headless;
+  beforeAll(() => {
+    headless = new Headless('commands');
+  }, 60_000);
+
+  describe('describe', () => {
+    test('one line about the model, through npm as the README says; progress stays on stderr', async () => {
+      const args = ['run', '--silent', 'headless', '--', 'describe', '--model', LLAMA];
+      const { code, lines, stderr } = await runProcess('npm', args);
+      expect(code).toBe(0);
+      expect(lines).toHaveLength(1);
+      expect(lines[0]).toMatchObject({
+        model: 'llama',
+        family: 'llama',
+        n_layers: 6,
+        d_model: 64,
+        d_mlp: 176,
+        n_kv_heads: 2,
+        parameters: 405312,
+        tokenizer: { size: 1000, bos: 0, eos: 0 },
+      });
+      expect(lines[0]['sites']).toContainEqual({
+        site: 'mlp.3',
+        weight: 'model.layers.3.mlp.down_proj.weight',
+        key: 'blocks.3.mlp.hook_post',
+        value: 'blocks.3.hook_mlp_out',
+      });
+      expect(stderr).toContain('load 7/7 layers');
+    });
+  });
+
+  describe('generate', () => {
+    test.each([
+      ['gpt2', GPT2, 'float32'],
+      ['llama', LLAMA, 'auto'],
+    ])('greedy is what PyTorch has: %s', async (family, folder, precision) => {
+      const { prompts } = readFixtureJson<{
+        prompts: { prompt: string; ids: number[]; greedy_ids: number[]; greedy_text: string }[];
+      }>(`golden/${family}/forward.json`);
+      const [{ prompt, ids, greedy_ids, greedy_text }] = prompts;
+      const { code, lines, stderr } = await headless.run(
+        'generate',
+        ...['--model', folder, '--prompt', prompt, '--tokens', '12', '--precision', precision],
+      );
+      expect(code, stderr.join('\n')).toBe(0);
+      expect(lines).toHaveLength(1);
+      expect(lines[0]).toMatchObject({ prompt, promptIds: ids, ids: greedy_ids, text: greedy_text });
+      const float = precision === 'auto' ? 'float64' : precision;
+      expect(stderr.filter((line) => line.startsWith('computing in'))).toEqual([
+        expect.stringContaining(`computing in ${float} on wasm`),
+      ]);
+    });
+
+    test('a seed gives the same text again, another seed another', async () => {
+      const draw = async (seed: string) => {
+        const cuts = ['--temperature', '1.5', '--top-k', '50', '--top-p', '0.95', '--tokens', '15', '--seed', seed];
+        const { lines } = await headless.run('generate', '--model', GPT2, '--prompt', 'PersonX opens', ...cuts);
+        return lines[0]['ids'];
+      };
+      const [one, again, two] = [await draw('1'), await draw('1'), await draw('2')];
+      expect(one).toHaveLength(15);
+      expect(again).toEqual(one);
+      expect(two).not.toEqual(one);
+    });
+  });
+
+  describe('forward', () => {
+    test.each([
+      ['gpt2', GPT2, 'float64', 1e-6],
+      ['llama', LLAMA, 'float32', 1e-4],
+    ])('every hook of ragged rows, %s', async (family, folder, precision, tolerance) => {
+      const { prompts, layers } = readFixtureJson<{ prompts: { ids: number[] }[]; layers: number }>(
+        `golden/${family}/forward.json`,
+      );
+      const stored = readTensors(`golden/${family}/forward.safetensors`);
+      const rows = prompts.map(({ ids }) => ids);
+      const names = [...new Set([...stored.keys()].map((name) => name.replace(/^p\d+\//, '')))];
+      const all = [...names, 'hook_embed', 'ln_final.hook_normalized', `blocks.${layers - 1}.hook_resid_mid`];
+      const out = join(headless.folder, `${family}.safetensors`);
+      const { code, lines, stderr } = await headless.run(
+        'forward',
+        ...['--model', folder, '--ids', headless.write(`${family}.json`, rows), '--precision', precision],
+        ...['--hooks', all.join(','), '--out', out],
+      );
+      expect(code, stderr.join('\n')).toBe(0);
+      const tensors = readSafetensors(new Uint8Array(await readFile(out)), out);
+      expect([...tensors.keys()].sort()).toEqual([...new Set([...all, 'logits'])].sort());
+      const width = Math.max(...rows.map((ids) => ids.length));
+      expect(lines).toEqual([{ out, tensors: expect.objectContaining({ logits: [rows.length, width, 1000] }) }]);
+      for (const [name, tensor] of tensors) {
+        const { data, shape } = toTensor(tensor, name) as FloatTensor;
+        for (const [row, ids] of rows.entries()) {
+          const line = data.subarray(row * width * shape[2], (row + 1) * width * shape[2]);
+          const expected = stored.get(`p${row}/${name}`)?.data;
+          const own = line.subarray(0, ids.length * shape[2]);
+          if (expected) {
+            const scale = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+            expect(largestDifference(own, expected) / scale, `p${row}/${name}`).toBeLessThan(tolerance);
+          }
+          expect(own.some((value: number) => value !== 0)).toBe(true);
+          expect(line.subarray(own.length).every((value: number) => value === 0)).toBe(true);
+        }
+      }
+      const embedded = toTensor(tensors.get('hook_embed') ?? fail(), 'hook_embed');
+      expect(embedded.data).toEqual(toTensor(tensors.get('blocks.0.hook_resid_pre') ?? fail(), 'pre').data);
+    });
+  });
+
+  describe('what is refused, with exit code, code, values and advice', () => {
+    test.each<[string, number, readonly string[], string, readonly string[]]>([
+      ['no command', 2, [], 'invalid-input', ['no command was given', 'describe, generate, forward, edit']],
+      ['an unknown command', 2, ['toString'], 'invalid-input', ['toString is unknown']],
+      [
+        'a missing option',
+        2,
+        ['generate', '--model', GPT2],
+        'invalid-input',
+        ['--prompt is missing', 'usage: generate'],
+      ],
+      [
+        'an unknown option',
+        2,
+        ['describe', '--modle', GPT2],
+        'invalid-input',
+        ['--modle', 'usage: describe --model DIR'],
+      ],
+      [
+        'a missing folder',
+        2,
+        ['describe', '--model', '/nowhere'],
+        'missing-file',
+        ['/nowhere/config.json', 'check the path'],
+      ],
+      [
+        'another kind of model',
+        2,
+        ['describe', '--model', fixture('models/qwen2')],
+        'unsupported-model',
+        ['"qwen2"', 'gpt2'],
+      ],
+      [
+        'an unknown device',
+        2,
+        ['describe', '--model', GPT2, '--device', 'tpu'],
+        'invalid-input',
+        ['--device is tpu', 'wasm or webgpu'],
+      ],
+      [
+        'an unknown precision',
+        2,
+        ['describe', '--model', GPT2, '--precision', 'half'],
+        'invalid-input',
+        ['--precision is half', 'auto or float32'],
+      ],
+      [
+        'float64 on WebGPU',
+        2,
+        ['describe', '--model', GPT2, '--device', 'webgpu', '--precision', 'float64'],
+        'invalid-input',
+        ['WebGPU has no float64'],
+      ],
+      [
+        'half a thread',
+        2,
+        ['describe', '--model', GPT2, '--threads', '1.5'],
+        'invalid-input',
+        ['--threads is "1.5"', 'whole number from 1 to 64'],
+      ],
+      [
+        'an empty prompt',
+        2,
+        ['generate', '--model', GPT2, '--prompt', ''],
+        'invalid-request',
+        ['the prompt has no tokens'],
+      ],
+      [
+        'a prompt beyond the context',
+        2,
+        ['generate', '--model', GPT2, '--prompt', 'a '.repeat(200)],
+        'context-overflow',
+        ['at most 96'],
+      ],
+      [
+        'a number that is none',
+        2,
+        ['generate', '--model', GPT2, '--prompt', 'a', '--tokens', 'many'],
+        'invalid-input',
+        ['--tokens is "many"'],
+      ],
+      [
+        'an edit that isn’t there',
+        2,
+        ['generate', '--model', GPT2, '--prompt', 'a', '--edit', '/nowhere'],
+        'missing-file',
+        ['/nowhere/patches.safetensors'],
+      ],
+    ])('%s', async (_, exit, args, code, texts) => {
+      const fault = await headless.fail(exit, ...args);
+      expect(fault.code).toBe(code);
+      for (const text of texts) expect(fault.error).toContain(text);
+      expect(fault.error).toBe(`cannot ${fault.what}: ${fault.found}; ${fault.advice}`);
+    });
+
+    test.each<[string, unknown, string, readonly string[]]>([
+      ['no JSON', undefined, 'invalid-input', ['that are not JSON']],
+      ['no list of lists', [1, 2], 'invalid-input', ['it is not a list of lists']],
+      ['an empty row', [[1], []], 'invalid-input', ['a row is empty']],
+      ['an id beyond the vocabulary', [[1, 1000]], 'invalid-input', ['it holds 1000', '[0, 999]']],
+      ['an id that is no number', [['1']], 'invalid-input', ['it holds "1"']],
+      ['a row beyond the context', [Array(97).fill(1)], 'context-overflow', ['97 tokens', 'at most 96']],
+    ])('ids with %s', async (_, ids, code, texts) => {
+      const path = headless.write('ids.json', ids ?? 0);
+      if (ids === undefined) writeFileSync(path, '[[1, 2');
+      const args = ['--model', GPT2, '--ids', path, '--hooks', 'logits', '--out', join(headless.folder, 'x')];
+      const fault = await headless.fail(2, 'forward', ...args);
+      expect(fault.code).toBe(code);
+      for (const text of texts) expect(fault.error).toContain(text);
+    });
+
+    test.each([
+      ['a hook that doesn’t exist', 'blocks.0.hook_z', ['"blocks.0.hook_z" is unknown', 'attn.hook_z_flat']],
+      ['a layer that doesn’t exist', 'blocks.6.hook_mlp_out', ['6 layers', 'below 6']],
+    ])('%s', async (_, hooks, texts) => {
+      const args = ['--ids', headless.write('one.json', [[1]]), '--hooks', hooks, '--out', join(headless.folder, 'x')];
+      const fault = await headless.fail(2, 'forward', '--model', GPT2, ...args);
+      expect(fault.code).toBe('invalid-input');
+      for (const text of texts) expect(fault.error).toContain(text);
+    });
+
+    test('a place where nothing can be written', async () => {
+      const args = ['--ids', headless.write('one.json', [[1]]), '--hooks', 'logits', '--out', '/nowhere/x.safetensors'];
+      const fault = await headless.fail(2, 'forward', '--model', GPT2, ...args);
+      expect(fault).toMatchObject({ code: 'invalid-input', what: 'write /nowhere/x.safetensors' });
+    });
+  });
+});
+
+// ---
+
+function fail(): never {
+  throw new Error('the tensor is missing');
+}
