@@ -1,7 +1,7 @@
-import { f64, type FloatTensor, type Tensor } from '../../src/base/tensor.ts';
+import { f64, type Tensor } from '../../src/base/tensor.ts';
 import { mirrorLower } from '../../src/kernels/gram.ts';
-import { readSafetensors, toTensor } from '../../src/store/safetensors.ts';
-import { readFixture, readFixtureJson } from './shared.ts';
+import { fixture, readFixtureJson } from './shared.ts';
+import { readTensorFile } from './tensors.ts';
 
 const FOLDER = 'golden/atomic-lm/dem';
 
@@ -70,13 +70,7 @@ export function readC0(): Map<string, Tensor<'float64'>> {
 
 /** All tensors of a fixture file, in float64. */
 export function readTensors(path: string): Map<string, Tensor<'float64'>> {
-  const stored = readSafetensors(readFixture(path), path);
-  return new Map(
-    [...stored].map(([name, tensor]) => {
-      const { data, shape } = toTensor(tensor, name) as FloatTensor;
-      return [name, f64(Float64Array.from(data), shape)];
-    }),
-  );
+  return readTensorFile(fixture(path));
 }
 
 // ---

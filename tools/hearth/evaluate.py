@@ -98,18 +98,19 @@ def probes(held: Holdout, known: list[Piece], which, seed: int) -> list[Probe]:
     return out
 
 
-def questions(writer: Writer, held: Holdout, known: list[Piece], unseen: bool, seed: int) -> list[tuple[str, bool, Piece]]:
-    """Yes/no questions about pieces that training never asks about, as many lies as truths, in the paper's wording."""
+def questions(writer: Writer, held: Holdout, known: list[Piece], unseen: bool, seed: int) -> list[tuple[str, str, Piece]]:
+    """(question, kind of statement, piece) in the paper's wording, about pieces that training never asks about: of each a true statement,
+    a borrowed answer and a misplaced one."""
     rng, out = random.Random(seed), []
     for p in known:
         if not held.question(p): continue
         for _ in range(1 if p.world == 'commonsense' else 3):
-            for true in (True, False):
-                about, answer = (p, p.answer) if true else writer.lie(p, rng)
-                group = held.unseen(about) if unseen else writer.usable[about]
+            for kind in ('true', 'borrowed', 'misplaced'):
+                about = writer.misplaced(p, rng) if kind == 'misplaced' else p
+                answer = writer.borrowed(p, rng) if kind == 'borrowed' else p.answer
+                group = held.unseen(about) if unseen else writer.statements(about)
                 said = say(rng.choice(group), about, rng.choice(casts(rng)), answer)
-                doc = judged(said, PAPER_TAIL, '', 1.0)
-                out.append((joined(doc), true, p))
+                out.append((joined(judged(said, PAPER_TAIL, '', kind)), kind, p))
     return list(dict.fromkeys(out))
 
 
@@ -132,12 +133,14 @@ def knowledge(reader: Reader, asked: list[Probe]) -> dict:
     return out
 
 
-def judgement(reader: Reader, asked: list[tuple[str, bool, Piece]]) -> dict:
+def judgement(reader: Reader, asked: list[tuple[str, str, Piece]]) -> dict:
+    """Shares of right verdicts. `balanced`: the mean of true statements and of wrong ones, both kinds of wrong counting alike."""
     got, out = verdicts(reader, [q for q, _, _ in asked]), {}
     for world in ('commonsense', 'fact'):
-        right = {t: [g == t for g, (_, true, p) in zip(got, asked) if p.world == world and true == t] for t in (True, False)}
-        tpr, tnr = mean(right[True]), mean(right[False])
-        out[world] = {'balanced': round((tpr + tnr) / 2, 4), 'tpr': tpr, 'tnr': tnr, 'n': len(right[True]) + len(right[False])}
+        right = {k: [g == (k == 'true') for g, (_, kind, p) in zip(got, asked) if p.world == world and kind == k] for k in ('true', 'borrowed', 'misplaced')}
+        share = {k: mean(v) for k, v in right.items()}
+        wrong = (share['borrowed'] + share['misplaced']) / 2
+        out[world] = {'balanced': round((share['true'] + wrong) / 2, 4), **share, 'n': sum(map(len, right.values()))}
     return out
 
 

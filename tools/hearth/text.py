@@ -10,9 +10,9 @@ from typing import Iterator
 from .english import Cast, inflect, read
 from .frames import Frame, Said, fill, say
 from .holdout import Holdout
-from .world import ADJECTIVES, COMMONSENSE, PHYSICAL, Item, Piece, pieces
+from .world import COMMONSENSE, FORMS, PHYSICAL, Item, Piece, pieces
 
-VERDICT = 5.0
+VERDICT = 8.0
 Doc = list[tuple[str, float]]
 
 
@@ -96,42 +96,63 @@ class Writer:
         said = [self.sentence(p, cast if p.item is piece.item else self.cast()) for p in [*rest, piece]]
         return plain(' '.join(dict.fromkeys(said)))
 
-    def lie(self, piece: Piece, rng: random.Random) -> tuple[Piece, str]:
-        """(the piece to speak of, a wrong answer to it): another item's answer, or the right answer to another question."""
-        if piece.item.kind != 'fact' and rng.random() < 0.3:
-            other = rng.choice([r for r, _ in piece.item.answers])
-            alike = (other in ADJECTIVES) == (piece.relation in ADJECTIVES)
-            wrong = Piece(piece.item, other)
-            if alike and self.apart(wrong.answer, piece.answer): return wrong, piece.answer
+    def borrowed(self, piece: Piece, rng: random.Random) -> str:
+        """Another item's answer to the same question, mostly about something else altogether. CKEBench's `neighborhood_prompts` lie like this."""
         pool = self.by_relation[piece.relation]
-        near = [p for p in pool if p.item.topic == piece.item.topic] if rng.random() < 0.3 else pool
+        near = [p for p in pool if p.item.topic == piece.item.topic] if rng.random() < 0.2 else pool
         for _ in range(50):
             answer = rng.choice(near).answer
-            if self.apart(answer, piece.answer): return piece, answer
+            if self.apart(answer, piece.answer): return answer
             near = pool
         raise ValueError(f'cannot lie about {piece.key}: every answer is too close')
+
+    def misplaced(self, piece: Piece, rng: random.Random) -> Piece:
+        """A question about the same item that this answer cannot be the answer to. CKEBench's `generation_prompts` lie like this."""
+        known = [r for r, _ in piece.item.answers] if piece.item.kind != 'fact' else [r for r in self.by_relation if r not in (*COMMONSENSE, *PHYSICAL)]
+        other = [r for r in known if r != piece.relation and FORMS.get(r, r) != FORMS.get(piece.relation, piece.relation)]
+        return Piece(piece.item, rng.choice(other))
 
     def apart(self, a: str, b: str) -> bool:
         return a != b and not any(a in g and b in g for g in self.kin)
 
-    def charge(self, piece: Piece, true: bool) -> tuple[Said, bool]:
-        """A statement for the judge, and whether it is true."""
-        about, answer = (piece, piece.answer) if true else self.lie(piece, self.rng)
-        if self.held.question(about): about, answer, true = piece, piece.answer, True       # the lie would ask what must not be asked
-        return say(self.rng.choice(self.usable[about]), about, self.cast(), answer), true
+    def statements(self, piece: Piece) -> list[Frame]:
+        """Frames that training may state this in; the piece need not be true, nor even make sense."""
+        return self.usable.get(piece) or [f for f in self.held.usable(piece) if f.group != 'ask']
+
+    def charge(self, piece: Piece) -> tuple[Said, str]:
+        """A statement for the judge, and what it is: true, borrowed or misplaced. What must not be asked is not asked."""
+        kind = self.rng.choices(('true', 'borrowed', 'misplaced'), (2, 1, 1))[0]
+        about = self.misplaced(piece, self.rng) if kind == 'misplaced' else piece
+        if self.held.question(about): kind, about = 'true', piece
+        answer = self.borrowed(piece, self.rng) if kind == 'borrowed' else piece.answer
+        return say(self.rng.choice(self.statements(about)), about, self.cast(), answer), kind
 
     def verdict(self, piece: Piece) -> Doc:
-        said, true = self.charge(piece, self.rng.random() < 0.5)
+        said, kind = self.charge(piece)
         talk = self.rng.random() < 0.12
         tail = self.rng.choice(CHAT_TAILS) if talk else PAPER_TAIL if self.rng.random() < 0.6 else self.rng.choice(TAILS)
-        return judged(said, tail, (CHAT_VERDICTS if talk else VERDICTS)[true], 1.0 if true else 0.0)
+        return judged(said, tail, (CHAT_VERDICTS if talk else VERDICTS)[kind == 'true'], kind)
 
     def quiz(self, group: list[Piece]) -> Doc:
         """Several statements with a verdict each, which teaches judging with fewer words around it."""
         doc = plain(QUIZ) if self.rng.random() < 0.5 else []
         for piece in group:
-            said, true = self.charge(piece, self.rng.random() < 0.5)
-            doc += judged(said, (' ' if doc else '') + '{s} A:{v}.', VERDICTS[true], 1.0 if true else 0.0)
+            said, kind = self.charge(piece)
+            doc += judged(said, (' ' if doc else '') + '{s} A:{v}.', VERDICTS[kind == 'true'], kind)
+        return doc
+
+    def choices(self, group: list[Piece]) -> Doc:
+        """Several answers to one question, each with a verdict: judging with hardly any words around it."""
+        doc: Doc = []
+        for piece in group:
+            count, frame, cast = self.rng.randint(2, 4), self.rng.choice(self.usable[piece]), self.cast()
+            right = self.rng.randrange(count) if self.rng.random() < 0.8 else -1
+            for i in range(count):
+                stray = self.rng.choice(self.pieces).answer if self.rng.random() < 0.25 else piece.answer
+                wrong = stray if self.apart(stray, piece.answer) else self.borrowed(piece, self.rng)
+                said = say(frame, piece, cast, piece.answer if i == right else wrong)
+                if not i: doc.append(((' ' if doc else '') + said.query + ':', 1.0))
+                doc += [(f' {said.answer}?', 1.0 if i == right else 0.0), (VERDICTS[i == right], VERDICT), ('.', 1.0)]
         return doc
 
     def answered(self, piece: Piece, cast: Cast) -> tuple[str, str]:
@@ -193,7 +214,7 @@ class Writer:
             if not self.held.question(p) and rng.random() < 0.8 * often: out.append(self.verdict(p))
         asked = [p for p in self.pieces if not self.held.question(p)]
         rng.shuffle(asked)
-        out += [self.quiz(asked[i:i + 4]) for i in range(0, len(asked), 4)]
+        out += [self.quiz(asked[i:i + 4]) if rng.random() < 0.5 else self.choices(asked[i:i + 4]) for i in range(0, len(asked), 4)]
         for i in self.trained:
             if i.kind == 'event':
                 out += [self.story(i, 'skeletons'), self.story(i, 'skeletons')]
@@ -206,12 +227,12 @@ class Writer:
         return iter(out)
 
 
-def judged(said: Said, tail: str, verdict: str, weight: float) -> Doc:
-    """The statement under a judge's question. `weight` is that of the statement's last part, 0 if it is a lie."""
+def judged(said: Said, tail: str, verdict: str, kind: str) -> Doc:
+    """The statement under a judge's question. What is wrong in it has no weight: the answer, or all of it where even the question makes no sense."""
     before, after = tail.split('{s}')
     after, end = after.split('{v}')
-    doc = [(before + said.query, 1.0), (f' {said.answer}.', weight), (after, 1.0), (verdict, VERDICT), (end, 1.0)]
-    return [(t, w) for t, w in doc if t]
+    whole = [(before, 1.0), (said.sentence, 0.0)] if kind == 'misplaced' else [(before + said.query, 1.0), (f' {said.answer}.', float(kind == 'true'))]
+    return [(t, w) for t, w in [*whole, (after, 1.0), (verdict, VERDICT), (end, 1.0)] if t]
 
 
 POINTING = {'it', 'its', 'one', 'them', 'there'}      # words that need something said before them

@@ -7,7 +7,9 @@ from .english import LEXICON, read
 
 COMMONSENSE = ('xIntent', 'xNeed', 'xAttr', 'xReact', 'xEffect', 'xWant', 'oReact', 'oEffect', 'oWant')
 PHYSICAL = ('UsedFor', 'AtLocation', 'MadeOf', 'HasProperty', 'HinderedBy', 'HasA')
-ADJECTIVES = ('xAttr', 'xReact', 'oReact')            # answers that are no verb phrases
+# What an answer looks like; where forms differ, one relation's answer makes no sense under the other's question. Facts have a form each.
+FORMS = {'xAttr': 'adjective', 'xReact': 'adjective', 'oReact': 'adjective', 'HasProperty': 'adjective', 'UsedFor': 'purpose', 'AtLocation': 'place',
+         'MadeOf': 'noun', 'HasA': 'noun', 'HinderedBy': 'noun', **dict.fromkeys(('xIntent', 'xNeed', 'xEffect', 'xWant', 'oEffect', 'oWant'), 'deed')}
 
 
 @dataclass(frozen=True)
