@@ -20,11 +20,17 @@ interface BenchCase extends Omit<EvaluationCase, 'drift'> {
   readonly subject: string;
 }
 
-/** What a method must reach.   [dem-readings.md, ends of sections 8 and 8a] */
-const METHODS: readonly [MethodName, PresetName, Partial<Record<keyof CaseScores, readonly [number, number]>>][] = [
+/** What a method must reach on all 48, and what the reference calls it.   [dem-readings.md, ends of sections 8 and 8a] */
+const METHODS: readonly [
+  MethodName,
+  PresetName,
+  keyof Expected,
+  Partial<Record<keyof CaseScores, readonly [number, number]>>,
+][] = [
   [
     'dem+',
     'default',
+    'dem+ default',
     {
       exact: [0.98, 1],
       generalization: [0.84, 0.91],
@@ -33,10 +39,11 @@ const METHODS: readonly [MethodName, PresetName, Partial<Record<keyof CaseScores
       drift: [0, 0.004],
     },
   ],
-  ['dem+', 'mlp-only', { exact: [0.98, 1], generalization: [0.86, 0.93], drift: [0, 0.001] }],
+  ['dem+', 'mlp-only', 'dem+ mlp-only', { exact: [0.98, 1], generalization: [0.86, 0.93], drift: [0, 0.001] }],
   [
     'dem',
     'recommended',
+    'dem',
     {
       exact: [0.75, 0.9],
       efficacy: [0.92, 0.97],
@@ -47,7 +54,29 @@ const METHODS: readonly [MethodName, PresetName, Partial<Record<keyof CaseScores
   ],
 ];
 
-const LIMIT = Number(process.env['CASES'] ?? 48);
+/** All 48 take a quarter of an hour: `CASES=48 npx vitest run --project ort atomic-bench`. A run of all tests takes some. */
+const LIMIT = Number(process.env['CASES'] ?? 6);
+const WHOLE = 48;
+
+/** `expected.json`: what PyTorch made of each case. */
+type Expected = Readonly<
+  Record<
+    'dem+ default' | 'dem+ mlp-only' | 'dem',
+    {
+      readonly layers: readonly (readonly [attn: readonly number[], mlp: readonly number[]])[];
+      readonly cases: readonly Readonly<Record<string, number>>[];
+    }
+  >
+>;
+
+/** Its names of the figures. */
+const METRICS = {
+  exact: 'em',
+  efficacy: 'eff',
+  generalization: 'gen',
+  specificity: 'spec',
+  commonsense: 'cs',
+} as const satisfies Partial<Record<keyof CaseScores, string>>;
 
 sharedOrSkip()('48 cases of atomic-lm', () => {
   let model: Model;
@@ -57,13 +86,14 @@ sharedOrSkip()('48 cases of atomic-lm', () => {
     covariances = makeCovariances(model, { documents: readFixtureLines(`${FOLDER}/corpus.txt`), name: 'bench' }, null);
   }, 120_000);
 
-  describe.each(METHODS)('%s %s', (method, preset, ranges) => {
+  describe.each(METHODS)('%s %s', (method, preset, name, ranges) => {
     test('scores', { timeout: 1_800_000 }, async () => {
       const templates = readFixtureJson<string[][]>(`${FOLDER}/templates.json`);
       const cases = readFixtureJson<BenchCase[]>(`${FOLDER}/cases.json`);
       const { sentences, pick } = readFixtureJson<{ sentences: { ids: number[] }[]; pick: number[][] }>(
         `${FOLDER}/drift.json`,
       );
+      const expected = readFixtureJson<Expected>(`${FOLDER}/expected.json`)[name];
       const { hparams } = readHparams(method, { preset, covarianceTokens: 30 }, model.description.n_layers);
       const scores: CaseScores[] = [];
       const none = placePatches(model.device, model.description, []);
@@ -81,6 +111,9 @@ sharedOrSkip()('48 cases of atomic-lm', () => {
           proof: 'brief',
         });
         clock.edit += performance.now() - start;
+        const [attn, mlp] = expected.layers[i];
+        expect(edit.layers.mlp, `MLP layers of case ${i}`).toEqual(mlp);
+        if (hparams.editAttn) expect(edit.layers.attn, `attention layers of case ${i}`).toEqual(attn);
         start = performance.now();
         const after = placePatches(model.device, model.description, dosed([{ edit, alpha: 1 }]));
         const drift = pick[i].map((index) => sentences[index].ids);
@@ -93,6 +126,15 @@ sharedOrSkip()('48 cases of atomic-lm', () => {
         ...rounded({ ...summary }),
         ...rounded(clock),
       });
+      // One float32 run beside another: single cases move, means of all by 0.02 (so PyTorch's notes), of fewer by more.
+      // The reference ran DEM for 25 steps, the preset has 40.
+      const slack = (method === 'dem' ? 0.08 : 0.04) * Math.sqrt(WHOLE / scores.length);
+      for (const [key, own] of Object.entries(METRICS)) {
+        const reference = mean(expected.cases.slice(0, LIMIT).map((each) => csOf(each)[own] ?? NaN));
+        const found = summary[key as keyof CaseScores];
+        expect(Math.abs(found - reference), `${key} is ${found}, PyTorch’s ${reference}`).toBeLessThan(slack);
+      }
+      if (scores.length < WHOLE) return;
       for (const [key, [low, high]] of Object.entries(ranges)) {
         expect(summary[key as keyof CaseScores], key).toBeGreaterThanOrEqual(low - 1e-9);
         expect(summary[key as keyof CaseScores], key).toBeLessThanOrEqual(high + 1e-9);
@@ -100,7 +142,7 @@ sharedOrSkip()('48 cases of atomic-lm', () => {
     });
   });
 
-  test('50 in sequence, MLP only, with memory', { timeout: 1_800_000 }, async () => {
+  test('a sequence of edits, MLP only, with memory', { timeout: 1_800_000 }, async () => {
     const templates = readFixtureJson<string[][]>(`${FOLDER}/templates.json`);
     const sequence = readFixtureJson<{ prompt: string; subject: string; target: string; paraphrase: string }[]>(
       `${FOLDER}/sequence.json`,
@@ -108,7 +150,7 @@ sharedOrSkip()('48 cases of atomic-lm', () => {
     const { sentences } = readFixtureJson<{ sentences: { ids: number[] }[] }>(`${FOLDER}/drift.json`);
     const { hparams } = readHparams('dem+', { preset: 'mlp-only', covarianceTokens: 30 }, model.description.n_layers);
     const stack: StackedEdit[] = [];
-    const list = sequence.slice(0, Math.min(50, LIMIT + 2));
+    const list = sequence.slice(0, LIMIT < WHOLE ? LIMIT : 50);
     for (const { prompt, subject, target } of list) {
       const requests = validateRequests({ prompt, subject, target });
       const input = {
@@ -144,6 +186,11 @@ sharedOrSkip()('48 cases of atomic-lm', () => {
 
 function dosed(stack: readonly StackedEdit[]): DosedPatch[] {
   return stack.flatMap(({ edit, alpha }) => edit.patches.map((patch) => ({ patch, alpha })));
+}
+
+/** The reference keeps its two shares; their mean is what is compared. */
+function csOf(values: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  return { ...values, cs: (values['tpr'] + values['tnr']) / 2 };
 }
 
 function rounded(figures: Readonly<Record<string, number>>): Record<string, number> {
