@@ -111,6 +111,7 @@ export const english: Messages = {
     lasts: (seconds) => `about ${seconds}`,
     keys: 'Ctrl Enter',
     firstTime: 'The first edit gathers statistics, later ones reuse them.',
+    preparing: (share) => `Getting ready for the first edit: ${share}. You need not wait for it.`,
     cancelled: 'Stopped. Nothing was written.',
     needsTarget: 'Say how it should continue.',
     notReady: 'The model is still loading.',

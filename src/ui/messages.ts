@@ -95,6 +95,8 @@ export interface Messages {
     readonly lasts: (seconds: string) => string;
     readonly keys: string;
     readonly firstTime: string;
+    /** Statistics are being gathered before anybody asked for an edit. */
+    readonly preparing: (share: string) => string;
     readonly cancelled: string;
     readonly needsTarget: string;
     readonly notReady: string;

@@ -44,6 +44,8 @@ export class Session {
   notices = $state.raw<readonly Notice[]>([]);
   /** Why finished edits are not kept; null while they are. */
   notKept = $state<string | null>(null);
+  /** Share of the statistics gathered so far for a first edit; null when nothing of the kind goes on. */
+  preparing = $state<number | null>(null);
   /** The call that the job bar shows. */
   readonly job: Job | null = $derived.by(() => {
     if (this.opening.running) return this.opening;
@@ -179,6 +181,10 @@ export class Session {
   #hear(event: EngineEvent): void {
     const { notice } = language.say;
     if (event.kind === 'device-lost') this.#tell(notice.deviceLost, 'warning');
+    if (event.kind === 'preparing' && event.progress.stage === 'covariance') {
+      this.preparing = event.progress.done / Math.max(1, event.progress.total);
+    }
+    if (event.kind === 'prepared') this.preparing = null;
     if (event.kind === 'not-kept') {
       this.notKept = event.detail;
       this.#tell(notice.notKept(event.detail), 'warning');
