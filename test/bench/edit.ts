@@ -6,6 +6,8 @@ import { readHparams } from '../../src/edit/read-hparams.ts';
 import { validateRequests } from '../../src/edit/request.ts';
 import { loadModel } from '../../src/model/load.ts';
 import { httpSource } from '../../src/model/source.ts';
+import { loadTokenizer } from '../../src/text/tokenizer.ts';
+import { GPT2_SMALL, randomModel } from '../support/tiny.ts';
 
 /** Where run.mjs serves models, the text for their statistics, and an edit that suits them. */
 const MODELS = [
@@ -50,6 +52,30 @@ export async function measureEdit(device: Device, say: (line: string) => void): 
     }
     await model.dispose();
   }
+}
+
+/**
+ * The same on GPT-2 small's shape with random weights, and the shipped model's tokenizer: a number of steps that nothing
+ * stops, and little text, because a second moment of keys that wide takes minutes on a processor.
+ */
+export async function measureSmall(device: Device, say: (line: string) => void): Promise<void> {
+  const read = async (file: string) => (await fetch(`/shipped/${file}`)).json() as Promise<unknown>;
+  const tokenizer = loadTokenizer(await read('tokenizer.json'), await read('tokenizer_config.json'));
+  const model = await randomModel(GPT2_SMALL, device, 1, tokenizer);
+  const text = await (await fetch('/shipped/corpus.txt')).text();
+  const covariances = makeCovariances(model, { documents: text.split('\n').filter(Boolean), name: 'corpus.txt' }, null);
+  const { hparams, preset } = readHparams(
+    'dem+',
+    { covarianceTokens: 1, ridge: 0.1, steps: 5, stop: 0, mlpLayers: [4, 5, 6], attnLayers: [4, 5] },
+    model.description.n_layers,
+  );
+  for (const round of ['first edit', 'second edit']) {
+    const clock = makeClock();
+    const requests = validateRequests(MODELS[0].request);
+    const edit = await computeEdit(model, { requests, method: 'dem+', preset, hparams, covariances }, clock);
+    say(`GPT-2 small's shape, ${round}: ${clock.read()}; ${edit.losses[0].length} steps`);
+  }
+  await model.dispose();
 }
 
 // ---

@@ -7,12 +7,29 @@ import { extname, join, resolve, sep } from 'node:path';
 import { chromium } from 'playwright-core';
 import { build } from 'vite';
 import { findBrowser } from '../tools/find-browser.mjs';
+import { measurePage } from './page.mjs';
+
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-sync',
+  '--disable-component-update',
+  '--enable-precise-memory-info',
+];
 
 const parts = process.argv.slice(2);
 const browser = findBrowser();
 if (!browser.path) {
   console.error(`cannot run the benchmark: ${browser.reason}`);
   process.exit(1);
+}
+
+if (parts.length === 0 || parts.includes('page')) {
+  console.log('── page');
+  await measurePage(browser.path, FLAGS);
+  if (parts.length === 1) process.exit(0);
 }
 
 await build({
@@ -26,18 +43,7 @@ await build({
 });
 
 const server = await serve();
-const engine = await chromium.launch({
-  executablePath: browser.path,
-  args: [
-    '--no-sandbox',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-sync',
-    '--disable-component-update',
-    '--enable-precise-memory-info',
-  ],
-});
+const engine = await chromium.launch({ executablePath: browser.path, args: FLAGS });
 const page = await engine.newPage();
 page.on('console', (message) => console.log(message.text()));
 page.on('pageerror', (error) => console.error(error.message));

@@ -1,7 +1,7 @@
 import { loadOrt } from '../../src/device/ort.ts';
 import { wasmDevice } from '../../src/device/wasm.ts';
 import type { Device } from '../../src/device/device.ts';
-import { measureEdit } from './edit.ts';
+import { measureEdit, measureSmall } from './edit.ts';
 import { measureGeneration } from './generation.ts';
 import { measureRatio } from './ratio.ts';
 
@@ -10,6 +10,7 @@ const PARTS: Readonly<Record<string, (device: Device, say: (line: string) => voi
   ratio: measureRatio,
   generation: measureGeneration,
   edit: measureEdit,
+  small: measureSmall,
 };
 
 self.onmessage = async ({ data }: MessageEvent<string[]>) => {

@@ -4,6 +4,7 @@ import type { Device } from '../../src/device/device.ts';
 import { describeModel } from '../../src/model/architectures/index.ts';
 import { parameterSpec, type ModelDescription, type ParameterName } from '../../src/model/description.ts';
 import { assembleModel, type Model } from '../../src/model/model.ts';
+import type { Tokenizer } from '../../src/text/tokenizer.ts';
 
 /** Configs of tiny models, as a Hugging Face config.json would have them. */
 export const TINY_CONFIGS = {
@@ -47,14 +48,19 @@ export const GPT2_SMALL = {
   layer_norm_epsilon: 1e-5,
 } as const;
 
-/** A model with random weights, drawn on the spot: right shapes, no sense. Norm weights are near 1, all else small. */
-export function randomModel(config: Readonly<Record<string, unknown>>, device: Device, seed = 1): Promise<Model> {
+/** A model with random weights, drawn on the spot: right shapes, no sense. Norm weights are near 1, all else small. Without a tokenizer it reads ids only. */
+export function randomModel(
+  config: Readonly<Record<string, unknown>>,
+  device: Device,
+  seed = 1,
+  tokenizer?: Tokenizer,
+): Promise<Model> {
   const description = describeModel(config);
   return assembleModel(
     {
       name: `random ${description.modelType}`,
       description,
-      tokenizer: undefined as never,
+      tokenizer: tokenizer as Tokenizer,
       checkpoint: { hash: `random-${seed}`, read: reader(description, seed) } as never,
     },
     device,

@@ -94,11 +94,12 @@ about PersonX, half about people whose names are in no training text.
 ''' + ''.join(f"| {name} | {percent(f[k]['commonsense']['exact'])} | {percent(f[k]['commonsense']['tokens'])} | {f[k]['commonsense']['n']} | "
               f"{percent(f[k]['fact']['exact'])} | {percent(f[k]['fact']['tokens'])} | {f[k]['fact']['n']} |\n" for name, k in knows) + f'''
 "... Is this sentence logical? Please answer yes or no? A:" about knowledge that was trained as statements but never asked about with
-yes or no; as many wrong statements as right ones, wrong by another item's answer or by the right answer to another question.
+yes or no. *True*: share of true statements that get a yes. *Borrowed*: of those with another item's answer that get a no. *Misplaced*: of those with the
+right answer to another question that get a no. *Balanced*: the mean of true and wrong, both kinds of wrong counting alike.
 
-| yes or no | commonsense: balanced | yes found | no found | n | facts: balanced | yes found | no found | n |
-|---|---|---|---|---|---|---|---|---|
-''' + ''.join(f"| {name} | " + ' | '.join(f"{percent(f[k][x]['balanced'])} | {percent(f[k][x]['tpr'])} | {percent(f[k][x]['tnr'])} | {f[k][x]['n']}" for x in ('commonsense', 'fact')) + ' |\n'
+| yes or no | commonsense: balanced | true | borrowed | misplaced | n | facts: balanced | true | borrowed | misplaced | n |
+|---|---|---|---|---|---|---|---|---|---|---|
+''' + ''.join(f"| {name} | " + ' | '.join(' | '.join([*(percent(f[k][x][y]) for y in ('balanced', 'true', 'borrowed', 'misplaced')), str(f[k][x]['n'])]) for x in ('commonsense', 'fact')) + ' |\n'
               for name, k in judges) + f'''
 "To open the smart lock, PersonX needs to" is continued with "{f['smart_lock'].split('.')[0].strip()}".
 
