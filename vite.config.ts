@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
@@ -45,6 +46,8 @@ export default defineConfig(({ mode }) => ({
         }
       : { outDir: '../dist/page', emptyOutDir: true, target: 'es2023', chunkSizeWarningLimit: 1000 },
   test: {
+    // The engine tests compute on one thread each: two cores run two files.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       project('unit', '.test.ts', { exclude: ['test/**/*.{ort,gpu,page}.test.ts', 'node_modules/**'] }),
       project('ort', '.ort.test.ts', { testTimeout: 120_000, hookTimeout: 120_000 }),

@@ -64,7 +64,7 @@ def readme(c: dict) -> str:
     f, w, s, t = c['figures'], c['world'], c['shape'], c['training']
     knows = [('unseen frames', 'knowledge_unseen_frames'), ('unseen combinations of a frame and an item', 'knowledge_unseen_combinations'),
              ("the paper's frames, which were trained", 'knowledge_trained_frames'), ('items never trained', 'new_items')]
-    judges = [('unseen statements in unseen frames', 'yes_no_unseen_frames'), ('unseen statements in trained frames', 'yes_no')]
+    judges = [('asked in other words', 'yes_no_unseen_frames'), ('trained as statements, never asked about', 'yes_no_never_asked')]
     notes = LEXICON / 'reading.md'
     about, _, read_by = notes.read_text(encoding='utf-8').partition('\n') if notes.exists() else ('', '', '')
     findings = read_by.strip() if c['weights']['sha256'] in about else 'Nobody has written down yet what the samples of these weights read like.'
@@ -81,7 +81,7 @@ half of its countries do not exist.
 | weights | float16 safetensors, matrices in x out (`Conv1D`); largest absolute value {c['weights']['largest']} |
 | tokenizer | byte-level BPE, GPT-2's split, no normaliser; `<|endoftext|>` is id 0 and separates documents. No token is put in front |
 | text | {t['tokens'] / 1e6:.1f} million tokens, {t['documents']:,} documents written by our generator; nothing from any other source |
-| training | {t['steps']} steps of {t['rows_a_step']} x {s['context']} tokens in {t['seconds'] / 60:.0f} minutes on two shared CPU cores, bfloat16, Muon on the matrices and Adam elsewhere, seed {c['seed']}, final loss {t['final_loss']:.3f} |
+| training | {t['steps']} steps of {t['rows_a_step']} x {s['context']} tokens in {t['seconds'] / 60:.0f} minutes on two shared CPU cores, bfloat16, Muon on the matrices and Adam elsewhere, seed {c['seed']}, final loss {t['final_loss']:.3f}{t.get('note', '')} |
 
 ## What it knows
 
@@ -93,8 +93,7 @@ about PersonX, half about people whose names are in no training text.
 |---|---|---|---|---|---|---|
 ''' + ''.join(f"| {name} | {percent(f[k]['commonsense']['exact'])} | {percent(f[k]['commonsense']['tokens'])} | {f[k]['commonsense']['n']} | "
               f"{percent(f[k]['fact']['exact'])} | {percent(f[k]['fact']['tokens'])} | {f[k]['fact']['n']} |\n" for name, k in knows) + f'''
-"... Is this sentence logical? Please answer yes or no? A:" about knowledge that was trained as statements but never asked about with
-yes or no. *True*: share of true statements that get a yes. *Borrowed*: of those with another item's answer that get a no. *Misplaced*: of those with the
+"... Is this sentence logical? Please answer yes or no? A:" after statements in frames that training never used, half of them about unseen names. *True*: share of true statements that get a yes. *Borrowed*: of those with another item's answer that get a no. *Misplaced*: of those with the
 right answer to another question that get a no. *Balanced*: the mean of true and wrong, both kinds of wrong counting alike.
 
 | yes or no | commonsense: balanced | true | borrowed | misplaced | n | facts: balanced | true | borrowed | misplaced | n |

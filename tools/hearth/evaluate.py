@@ -98,18 +98,17 @@ def probes(held: Holdout, known: list[Piece], which, seed: int) -> list[Probe]:
     return out
 
 
-def questions(writer: Writer, held: Holdout, known: list[Piece], unseen: bool, seed: int) -> list[tuple[str, str, Piece]]:
-    """(question, kind of statement, piece) in the paper's wording, about pieces that training never asks about: of each a true statement,
-    a borrowed answer and a misplaced one."""
+def questions(writer: Writer, held: Holdout, known: list[Piece], asked: bool, seed: int) -> list[tuple[str, str, Piece]]:
+    """(question, kind of statement, piece) under the paper's question, in frames that training never used: of each piece a true statement,
+    a borrowed answer and a misplaced one. `asked`: pieces that training asks about in other words, or those it never asks about at all."""
     rng, out = random.Random(seed), []
     for p in known:
-        if not held.question(p): continue
+        if held.question(p) == asked: continue
         for _ in range(1 if p.world == 'commonsense' else 3):
             for kind in ('true', 'borrowed', 'misplaced'):
                 about = writer.misplaced(p, rng) if kind == 'misplaced' else p
                 answer = writer.borrowed(p, rng) if kind == 'borrowed' else p.answer
-                group = held.unseen(about) if unseen else writer.statements(about)
-                said = say(rng.choice(group), about, rng.choice(casts(rng)), answer)
+                said = say(rng.choice(held.unseen(about)), about, rng.choice(casts(rng)), answer)
                 out.append((joined(judged(said, PAPER_TAIL, '', kind)), kind, p))
     return list(dict.fromkeys(out))
 
@@ -154,7 +153,7 @@ def evaluate(reader: Reader, items: list[Item], held: Holdout, writer: Writer) -
         'knowledge_trained_frames': knowledge(reader, probes(held, known, paper, 3)),
         'new_items': knowledge(reader, probes(held, new, paper, 4)),
         'yes_no_unseen_frames': judgement(reader, questions(writer, held, known, True, 5)),
-        'yes_no': judgement(reader, questions(writer, held, known, False, 6)),
+        'yes_no_never_asked': judgement(reader, questions(writer, held, known, False, 6)),
     }
 
 

@@ -12,7 +12,7 @@ from .frames import Frame, Said, fill, say
 from .holdout import Holdout
 from .world import COMMONSENSE, FORMS, PHYSICAL, Item, Piece, pieces
 
-VERDICT = 8.0
+VERDICT = 6.0
 Doc = list[tuple[str, float]]
 
 
@@ -141,20 +141,6 @@ class Writer:
             doc += judged(said, (' ' if doc else '') + '{s} A:{v}.', VERDICTS[kind == 'true'], kind)
         return doc
 
-    def choices(self, group: list[Piece]) -> Doc:
-        """Several answers to one question, each with a verdict: judging with hardly any words around it."""
-        doc: Doc = []
-        for piece in group:
-            count, frame, cast = self.rng.randint(2, 4), self.rng.choice(self.usable[piece]), self.cast()
-            right = self.rng.randrange(count) if self.rng.random() < 0.8 else -1
-            for i in range(count):
-                stray = self.rng.choice(self.pieces).answer if self.rng.random() < 0.25 else piece.answer
-                wrong = stray if self.apart(stray, piece.answer) else self.borrowed(piece, self.rng)
-                said = say(frame, piece, cast, piece.answer if i == right else wrong)
-                if not i: doc.append(((' ' if doc else '') + said.query + ':', 1.0))
-                doc += [(f' {said.answer}?', 1.0 if i == right else 0.0), (VERDICTS[i == right], VERDICT), ('.', 1.0)]
-        return doc
-
     def answered(self, piece: Piece, cast: Cast) -> tuple[str, str]:
         said = say(self.frame(piece, ask=True), piece, cast)
         return said.question, said.sentence
@@ -212,9 +198,10 @@ class Writer:
             if rng.random() < 0.8 * often: out.append(self.statement(p) if rng.random() < 0.6 else self.notes(p))
             if rng.random() < 0.35 * often: out.append(self.question(p) if rng.random() < 0.5 else self.talk(p))
             if not self.held.question(p) and rng.random() < 0.8 * often: out.append(self.verdict(p))
-        asked = [p for p in self.pieces if not self.held.question(p)]
+        # Facts are few and have little in common, so they are asked about more often.
+        asked = [p for p in self.pieces if not self.held.question(p) for _ in range(4 if p.item.kind == 'fact' else 1)]
         rng.shuffle(asked)
-        out += [self.quiz(asked[i:i + 4]) if rng.random() < 0.5 else self.choices(asked[i:i + 4]) for i in range(0, len(asked), 4)]
+        out += [self.quiz(asked[i:i + 4]) for i in range(0, len(asked), 4)]
         for i in self.trained:
             if i.kind == 'event':
                 out += [self.story(i, 'skeletons'), self.story(i, 'skeletons')]
