@@ -40,7 +40,7 @@ function missing(reason) {
 }
 
 /** One vitest project, with its counts. */
-function tests(project, { env = {}, filter = [] } = {}) {
+function tests(project, { env = {}, filter = [], args = [] } = {}) {
   const file = `.cache/tests/${project}${filter.length ? '-house' : ''}.json`;
   rmSync(file, { force: true });
   const ok = run(
@@ -53,6 +53,7 @@ function tests(project, { env = {}, filter = [] } = {}) {
       project,
       '--reporter=default',
       '--reporter=./test/tools/summary-reporter.mjs',
+      ...args,
       ...filter,
     ],
     { ...env, PALIMPSEST_SUMMARY: file },
@@ -95,7 +96,8 @@ step('page', () => {
   if (!browser.path) return missing(browser.reason);
   console.log(`browser: ${browser.path} (${browser.from})`);
   if (!run(tool('vite'), ['build', '--logLevel', 'warn'])) return { ok: false, text: 'the page does not build' };
-  return tests('page', { env: { PALIMPSEST_BROWSER: browser.path } });
+  // A page's tests go on from one another: after a failure each of the rest would wait for what never comes.
+  return tests('page', { env: { PALIMPSEST_BROWSER: browser.path }, args: ['--bail=1'] });
 });
 
 console.log(`\n── what ran ${'─'.repeat(51)}\n${lines.join('\n')}\n${failed ? 'FAILED' : 'all passed'}`);

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { norm } from '../../src/base/linalg.ts';
-import { f64, type Tensor } from '../../src/base/tensor.ts';
+import { f64, toFloat, type Tensor } from '../../src/base/tensor.ts';
 import { forwardRows } from '../../src/model/forward.ts';
 import { generate } from '../../src/model/generate.ts';
 import { BLOCK_HOOKS, formatSite, parseHook, SITE_KINDS, SITES, type Site } from '../../src/model/hooks.ts';
@@ -105,7 +105,9 @@ describe.each([
     for (const point of ['zero', 'random'] as const) {
       const get = (site: number, part: string) =>
         stored.get(`${point}/${golden.sites[site]}/${part}`)?.data ?? new Float64Array();
-      const deltas = new Map(sites.map((site, i) => [formatSite(site), f64(get(i, 'delta').slice(), [1, 256])]));
+      const deltas = new Map(
+        sites.map((site, i) => [formatSite(site), toFloat(f64(get(i, 'delta').slice(), [1, 256]), float)]),
+      );
       const found = await suffix.step(deltas, wNll, wKl);
       const sum = (values: ArrayLike<number>, weights: readonly number[]) =>
         weights.reduce((total, weight, i) => total + weight * values[i], 0);

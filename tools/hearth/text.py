@@ -135,10 +135,10 @@ class Writer:
 
     def quiz(self, group: list[Piece]) -> Doc:
         """Several statements with a verdict each, which teaches judging with fewer words around it."""
-        doc = plain(QUIZ) if self.rng.random() < 0.5 else []
+        doc = plain(QUIZ)
         for piece in group:
             said, kind = self.charge(piece)
-            doc += judged(said, (' ' if doc else '') + '{s} A:{v}.', VERDICTS[kind == 'true'], kind)
+            doc += judged(said, ' {s} A:{v}.', VERDICTS[kind == 'true'], kind)
         return doc
 
     def answered(self, piece: Piece, cast: Cast) -> tuple[str, str]:
@@ -193,13 +193,14 @@ class Writer:
 
     def round(self) -> Iterator[Doc]:
         rng, out = self.rng, []
-        for p in self.pieces:
+        # Facts are few and have little in common, so they are told and asked about more often.
+        times = lambda p, facts: facts if p.item.kind == 'fact' else 1
+        for p in [p for p in self.pieces for _ in range(times(p, 2))]:
             often = 1.0 if p.item.kind != 'thing' else 0.8
             if rng.random() < 0.8 * often: out.append(self.statement(p) if rng.random() < 0.6 else self.notes(p))
             if rng.random() < 0.35 * often: out.append(self.question(p) if rng.random() < 0.5 else self.talk(p))
             if not self.held.question(p) and rng.random() < 0.8 * often: out.append(self.verdict(p))
-        # Facts are few and have little in common, so they are asked about more often.
-        asked = [p for p in self.pieces if not self.held.question(p) for _ in range(4 if p.item.kind == 'fact' else 1)]
+        asked = [p for p in self.pieces if not self.held.question(p) for _ in range(times(p, 6))]
         rng.shuffle(asked)
         out += [self.quiz(asked[i:i + 4]) for i in range(0, len(asked), 4)]
         for i in self.trained:
