@@ -64,7 +64,7 @@ type Expected = Readonly<
     'dem+ default' | 'dem+ mlp-only' | 'dem',
     {
       readonly layers: readonly (readonly [attn: readonly number[], mlp: readonly number[]])[];
-      readonly cases: readonly Readonly<Record<string, number>>[];
+      readonly cases: readonly Readonly<Record<string, number | null>>[];
     }
   >
 >;
@@ -189,8 +189,8 @@ function dosed(stack: readonly StackedEdit[]): DosedPatch[] {
 }
 
 /** The reference keeps its two shares; their mean is what is compared. */
-function csOf(values: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
-  return { ...values, cs: (values['tpr'] + values['tnr']) / 2 };
+function csOf(values: Readonly<Record<string, number | null>>): Readonly<Record<string, number | null>> {
+  return { ...values, cs: ((values['tpr'] ?? NaN) + (values['tnr'] ?? NaN)) / 2 };
 }
 
 function rounded(figures: Readonly<Record<string, number>>): Record<string, number> {

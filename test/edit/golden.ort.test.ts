@@ -41,7 +41,7 @@ const RUNS = [
     z: 5e-4,
     keys: 5e-3,
     product: 5e-3,
-    losses: 1e-4,
+    losses: 5e-4,
     logp: 4e-3,
   },
 ] as const;

@@ -135,13 +135,15 @@ describe('forty edits of the shipped model', () => {
     expect((await isSaid(targets, none)).filter((said) => said).length).toBe(0);
   });
 
+  // DEM is there for its figures, from every other edit; DEM+ has a bar to pass.
   test.each([
-    ['dem+', 38, 0.05],
-    ['dem', 0, 1],
-  ] as const)('%s, one by one', { timeout: 1_200_000 }, async (method, least, most) => {
+    ['dem+', 1, 38, 0.05],
+    ['dem', 2, 0, 1],
+  ] as const)('%s, one by one', { timeout: 1_200_000 }, async (method, every, least, most) => {
+    const chosen = edits.filter((_, i) => i % every === 0);
     let [taken, generalized, asked, changed] = [0, 0, 0, 0];
     const missed: string[] = [];
-    for (const request of edits) {
+    for (const request of chosen) {
       const stack = [{ edit: await computeOne(request, method, []), alpha: 1 }];
       const [own, ...others] = await withStack(stack, (patches) =>
         isSaid(
@@ -155,9 +157,9 @@ describe('forty edits of the shipped model', () => {
       asked += others.length;
       changed += (await withStack(stack, (patches) => isSaid(questions, patches))).filter((said) => !said).length;
     }
-    const changedShare = changed / (edits.length * questions.length);
+    const changedShare = changed / (chosen.length * questions.length);
     reportFigures(`${method} on the shipped model, one by one`, {
-      taken: `${taken} of ${edits.length}`,
+      taken: `${taken} of ${chosen.length}`,
       paraphrases: `${generalized} of ${asked}`,
       changed: `${(100 * changedShare).toFixed(2)} % of ${questions.length} untouched answers, on average`,
       missed,

@@ -18,9 +18,9 @@ export function readFixture(path: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(readFileSync(fixture(path)));
 }
 
-/** A JSON fixture. The caller names the type that the fixture's notes promise. */
+/** A JSON fixture. The caller names the type that the fixture's notes promise. Python's NaN, which JSON hasn't, becomes null. */
 export function readFixtureJson<T = unknown>(path: string): T {
-  return JSON.parse(readFileSync(fixture(path), 'utf8')) as T;
+  return JSON.parse(readFileSync(fixture(path), 'utf8').replace(/([:[,]\s*)NaN\b/g, '$1null')) as T;
 }
 
 /** Lines of a text fixture that aren't empty. */
