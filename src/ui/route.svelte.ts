@@ -36,7 +36,10 @@ export class Route {
           inside = isIntersecting ? [...others, target.id] : others;
         }
         // Where two steps meet, the person is on the way into the later one.
-        this.step = STEPS.findLast((step) => inside.includes(step)) ?? this.step;
+        const here = STEPS.findLast((step) => inside.includes(step));
+        // Above the first step there is only the title.
+        const isAbove = (document.getElementById(STEPS[0])?.getBoundingClientRect().top ?? 0) > 0;
+        this.step = here ?? (isAbove ? STEPS[0] : this.step);
       },
       { rootMargin: '-35% 0px -60% 0px' },
     );
