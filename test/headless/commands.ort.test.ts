@@ -32,7 +32,7 @@ sharedOrSkip()('headless', () => {
         d_mlp: 176,
         n_kv_heads: 2,
         parameters: 405312,
-        tokenizer: { size: 1000, bos: 0, eos: 0 },
+        tokenizer: { size: 1000, bos: 0, eos: 1 },
       });
       expect(lines[0]['sites']).toContainEqual({
         site: 'mlp.3',
