@@ -135,10 +135,10 @@ describe('forty edits of the shipped model', () => {
     expect((await isSaid(targets, none)).filter((said) => said).length).toBe(0);
   });
 
-  // DEM is there for its figures, from every other edit; DEM+ has a bar to pass.
+  // DEM is there for its figures, from every fourth edit; DEM+ has a bar to pass.
   test.each([
     ['dem+', 1, 38, 0.05],
-    ['dem', 2, 0, 1],
+    ['dem', 4, 0, 1],
   ] as const)('%s, one by one', { timeout: 1_200_000 }, async (method, every, least, most) => {
     const chosen = edits.filter((_, i) => i % every === 0);
     let [taken, generalized, asked, changed] = [0, 0, 0, 0];
