@@ -3,6 +3,7 @@ import { f32, sizeOf, type Tensor } from '../../src/base/tensor.ts';
 import type { Device } from '../../src/device/device.ts';
 import { describeModel } from '../../src/model/architectures/index.ts';
 import { parameterSpec, type ModelDescription, type ParameterName } from '../../src/model/description.ts';
+import type { Site } from '../../src/model/hooks.ts';
 import { assembleModel, type Model } from '../../src/model/model.ts';
 import type { Tokenizer } from '../../src/text/tokenizer.ts';
 
@@ -61,7 +62,11 @@ export function randomModel(
       name: `random ${description.modelType}`,
       description,
       tokenizer: tokenizer as Tokenizer,
-      checkpoint: { hash: `random-${seed}`, read: reader(description, seed) } as never,
+      checkpoint: {
+        hash: `random-${seed}`,
+        read: reader(description, seed),
+        weightName: ({ kind, layer }: Site) => `${kind}.${layer}`,
+      } as never,
     },
     device,
   );
