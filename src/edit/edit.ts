@@ -3,13 +3,13 @@ import { throwIfAborted, type Watch } from '../base/tasks.ts';
 import type { Tensor } from '../base/tensor.ts';
 import { allSites } from '../model/hooks.ts';
 import type { Model } from '../model/model.ts';
-import { disposePatches, placePatches, type DosedPatch } from '../model/patch.ts';
+import { disposePatches, placePatches } from '../model/patch.ts';
 import { measureLayers } from './cosines.ts';
 import type { Covariances } from './covariance.ts';
 import type { Hparams, MethodName, PresetName } from './hparams.ts';
 import { proveEdit } from './proof.ts';
 import { chooseLayers, type LayerScores, type LayerSets } from './rank.ts';
-import type { Edit, StackedEdit } from './record.ts';
+import { dosedPatches, type Edit, type StackedEdit } from './record.ts';
 import type { ValidRequest } from './request.ts';
 import { makeRows, promptIds, type TemplateGroups } from './rows.ts';
 import { affordableSites, candidateSites, learningRate } from './sites.ts';
@@ -65,7 +65,7 @@ export async function computeEdit(model: Model, input: EditInput, watch: Watch =
   input.observer?.layers?.(scores, layers);
   watch.progress?.({ stage: 'rank', done: 1, total: 1, unit: 'steps' });
 
-  const base: DosedPatch[] = stack.flatMap(({ edit, alpha }) => edit.patches.map((patch) => ({ patch, alpha })));
+  const base = dosedPatches(stack);
   const memory = memoryOf(stack);
   const { sites, leftOut } = affordableSites(model, rows, hparams, layers, memory);
   const plan = planWrites(sites, hparams);

@@ -1,5 +1,5 @@
 import type { Tensor } from '../base/tensor.ts';
-import type { Patch } from '../model/patch.ts';
+import type { DosedPatch, Patch } from '../model/patch.ts';
 import type { Hparams, MethodName, PresetName } from './hparams.ts';
 import type { LossParts } from './loss.ts';
 import type { Proof } from './proof.ts';
@@ -57,4 +57,9 @@ export interface Standing {
   readonly on: boolean;
   /** Dose: 1 as solved. */
   readonly alpha: number;
+}
+
+/** The patches of a stack, each with the dose of its edit, bottom first: what `placePatches` takes. */
+export function dosedPatches(stack: readonly StackedEdit[]): DosedPatch[] {
+  return stack.flatMap(({ edit, alpha }) => edit.patches.map((patch) => ({ patch, alpha })));
 }

@@ -4,7 +4,7 @@ import { f64, type FloatTensor, type Tensor } from '../base/tensor.ts';
 import { makeCovariances, type Covariances } from '../edit/covariance.ts';
 import type { Corpus } from '../edit/moments.ts';
 import { computeEdit } from '../edit/edit.ts';
-import type { Edit, StackedEdit } from '../edit/record.ts';
+import { dosedPatches, type StackedEdit } from '../edit/record.ts';
 import { PRESETS, type MethodName } from '../edit/hparams.ts';
 import { readHparams } from '../edit/read-hparams.ts';
 import { targetText, validateRequests, type ValidRequest } from '../edit/request.ts';
@@ -40,23 +40,23 @@ export async function edit(args: Arguments, output: Output): Promise<void> {
   const heldOut = await readLines(join(textOf(args, 'model'), 'heldout.txt'));
   const groups = args.values['sequential'] === true ? requests.map((request) => [request]) : [requests];
   const watch = watchOf(output);
-  const edits: Edit[] = [];
+  const stack: StackedEdit[] = [];
   const before = await scoresOf(model, requests, []);
   for (const [i, group] of groups.entries()) {
     if (groups.length > 1) output.progress({ stage: 'edit', done: i, total: groups.length, unit: 'edits' });
-    const stack: StackedEdit[] = edits.map((made) => ({ edit: made, alpha: 1 }));
     const input = { requests: group, method, preset, hparams, covariances, stack, heldOut };
-    edits.push(await computeEdit(model, { ...input, ...(templates ? { templates } : {}) }, watch));
+    const made = await computeEdit(model, { ...input, ...(templates ? { templates } : {}) }, watch);
+    stack.push({ edit: made, alpha: 1 });
   }
-  const after = await scoresOf(model, requests, edits);
+  const after = await scoresOf(model, requests, stack);
   const summary = requests.map((request, i) => ({
     ...published(request),
     took: after[i].rank.every((rank) => rank === 0),
     before: before[i],
     after: after[i],
-    losses: edits.flatMap((made) => made.losses)[i],
+    losses: stack.flatMap(({ edit: made }) => made.losses)[i],
   }));
-  await save(textOf(args, 'out'), model, edits, summary);
+  await save(textOf(args, 'out'), model, stack, summary);
   for (const { losses: _losses, ...line } of summary) output.line(line);
   await model.dispose();
 }
@@ -124,10 +124,9 @@ interface RequestScore {
 async function scoresOf(
   model: Model,
   requests: readonly ValidRequest[],
-  edits: readonly Edit[],
+  stack: readonly StackedEdit[],
 ): Promise<RequestScore[]> {
-  const dosed = edits.flatMap(({ patches }) => patches.map((patch) => ({ patch, alpha: 1 })));
-  const placed = placePatches(model.device, model.description, dosed);
+  const placed = placePatches(model.device, model.description, dosedPatches(stack));
   const items = requests.map(({ query, target }) => ({
     prompt: promptIds(model, query),
     target: model.tokenizer.encode(targetText(target), { specialTokens: false }).ids,
@@ -146,7 +145,13 @@ function published({ prompt, subject, target }: ValidRequest) {
   return { prompt, ...(subject === undefined ? {} : { subject }), target };
 }
 
-async function save(folder: string, model: Model, edits: readonly Edit[], requests: readonly unknown[]): Promise<void> {
+async function save(
+  folder: string,
+  model: Model,
+  stack: readonly StackedEdit[],
+  requests: readonly unknown[],
+): Promise<void> {
+  const edits = stack.map(({ edit }) => edit);
   const recipe = { schema: 1, app: 'palimpsest', requests, edits: edits.map(toJson) };
   await writeWhole(join(folder, 'edit.json'), `${JSON.stringify(recipe, null, 1)}\n`);
   await writeWhole(join(folder, 'patches.safetensors'), writeSafetensors(stackPatches(model, edits)));

@@ -1,7 +1,7 @@
 import { EditorError } from '../base/errors.ts';
 import { deleteEdit, listEdits, loadStack, saveEdit, saveStack, type StackEntry } from '../edit/library.ts';
-import type { Edit, StackedEdit, Standing } from '../edit/record.ts';
-import { disposePatches, placePatches, type DosedPatch, type PlacedPatches } from '../model/patch.ts';
+import { dosedPatches, type Edit, type StackedEdit, type Standing } from '../edit/record.ts';
+import { disposePatches, placePatches, type PlacedPatches } from '../model/patch.ts';
 import type { EditView } from './api.ts';
 import type { Studio } from './studio.ts';
 import { toView } from './views.ts';
@@ -38,8 +38,7 @@ export class EditStack {
   patches(): PlacedPatches {
     if (this.#placed) return this.#placed;
     const { device, description } = this.#studio.model;
-    const dosed = this.active.flatMap(({ edit, alpha }) => edit.patches.map((patch): DosedPatch => ({ patch, alpha })));
-    this.#placed = placePatches(device, description, dosed);
+    this.#placed = placePatches(device, description, dosedPatches(this.active));
     return this.#placed;
   }
 

@@ -4,14 +4,15 @@ import { computeEdit } from '../../src/edit/edit.ts';
 import type { StackedEdit } from '../../src/edit/record.ts';
 import type { MethodName, PresetName } from '../../src/edit/hparams.ts';
 import { readHparams } from '../../src/edit/read-hparams.ts';
-import { validateRequests } from '../../src/edit/request.ts';
 import { evaluateCase, type EvaluationCase } from '../../src/eval/evaluate.ts';
 import { mean, summarize, type CaseScores } from '../../src/eval/metrics.ts';
 import type { Model } from '../../src/model/model.ts';
-import { disposePatches, placePatches, type DosedPatch } from '../../src/model/patch.ts';
+import type { PlacedPatches } from '../../src/model/patch.ts';
 import { fixtureModel } from '../support/models.ts';
 import { reportFigures } from '../support/report.ts';
+import { validRequest } from '../support/requests.ts';
 import { readFixtureJson, readFixtureLines, sharedOrSkip } from '../support/shared.ts';
+import { withStack } from '../support/stack.ts';
 
 const FOLDER = 'golden/atomic-lm/bench';
 
@@ -58,6 +59,9 @@ const METHODS: readonly [
 const LIMIT = Number(process.env['CASES'] ?? 6);
 const WHOLE = 48;
 
+/** The model as it came. */
+const NONE: PlacedPatches = new Map();
+
 /** `expected.json`: what PyTorch made of each case. */
 type Expected = Readonly<
   Record<
@@ -96,29 +100,20 @@ sharedOrSkip()('48 cases of atomic-lm', () => {
       const expected = readFixtureJson<Expected>(`${FOLDER}/expected.json`)[name];
       const { hparams } = readHparams(method, { preset, covarianceTokens: 30 }, model.description.n_layers);
       const scores: CaseScores[] = [];
-      const none = placePatches(model.device, model.description, []);
       const clock = { edit: 0, evaluate: 0 };
       for (const [i, given] of cases.slice(0, LIMIT).entries()) {
         let start = performance.now();
-        const requests = validateRequests({ prompt: given.prompt, subject: given.subject, target: given.target });
-        const edit = await computeEdit(model, {
-          requests,
-          method,
-          preset,
-          hparams,
-          covariances,
-          templates,
-          proof: 'brief',
-        });
+        const requests = [validRequest(given)];
+        const input = { requests, method, preset, hparams, covariances, templates, proof: 'brief' } as const;
+        const edit = await computeEdit(model, input);
         clock.edit += performance.now() - start;
         const [attn, mlp] = expected.layers[i];
         expect(edit.layers.mlp, `MLP layers of case ${i}`).toEqual(mlp);
         if (hparams.editAttn) expect(edit.layers.attn, `attention layers of case ${i}`).toEqual(attn);
         start = performance.now();
-        const after = placePatches(model.device, model.description, dosed([{ edit, alpha: 1 }]));
         const drift = pick[i].map((index) => sentences[index].ids);
-        scores.push(await evaluateCase(model, { ...given, drift }, none, after));
-        disposePatches(after);
+        const stack = [{ edit, alpha: 1 }];
+        scores.push(await withStack(model, stack, (after) => evaluateCase(model, { ...given, drift }, NONE, after)));
         clock.evaluate += performance.now() - start;
       }
       const summary = summarize(scores);
@@ -130,7 +125,7 @@ sharedOrSkip()('48 cases of atomic-lm', () => {
       // The reference ran DEM for 25 steps, the preset has 40.
       const slack = (method === 'dem' ? 0.08 : 0.04) * Math.sqrt(WHOLE / scores.length);
       for (const [key, own] of Object.entries(METRICS)) {
-        const reference = mean(expected.cases.slice(0, LIMIT).map((each) => csOf(each)[own] ?? NaN));
+        const reference = mean(expected.cases.slice(0, LIMIT).map((each) => each[own] ?? NaN));
         const found = summary[key as keyof CaseScores];
         expect(Math.abs(found - reference), `${key} is ${found}, PyTorch’s ${reference}`).toBeLessThan(slack);
       }
@@ -151,29 +146,21 @@ sharedOrSkip()('48 cases of atomic-lm', () => {
     const { hparams } = readHparams('dem+', { preset: 'mlp-only', covarianceTokens: 30 }, model.description.n_layers);
     const stack: StackedEdit[] = [];
     const list = sequence.slice(0, LIMIT < WHOLE ? LIMIT : 50);
-    for (const { prompt, subject, target } of list) {
-      const requests = validateRequests({ prompt, subject, target });
-      const input = {
-        requests,
-        method: 'dem+',
-        preset: 'mlp-only',
-        hparams,
-        covariances,
-        templates,
-        stack,
-        proof: 'brief',
-      } as const;
-      stack.push({ edit: await computeEdit(model, input), alpha: 1 });
+    for (const request of list) {
+      const requests = [validRequest(request)];
+      const memory = { method: 'dem+', preset: 'mlp-only', hparams, covariances, templates, stack } as const;
+      stack.push({ edit: await computeEdit(model, { ...memory, requests, proof: 'brief' }), alpha: 1 });
     }
-    const none = placePatches(model.device, model.description, []);
-    const after = placePatches(model.device, model.description, dosed(stack));
-    const scores: CaseScores[] = [];
-    for (const [i, { prompt, subject, target, paraphrase }] of list.entries()) {
-      const [{ query }] = validateRequests({ prompt, subject, target });
-      const drift = sentences.slice(i * 4, i * 4 + 4).map(({ ids }) => ids);
-      const rest = { neighbours: [], positives: [], negatives: [], leak: [] };
-      scores.push(await evaluateCase(model, { query, target, paraphrases: [paraphrase], drift, ...rest }, none, after));
-    }
+    const scores = await withStack(model, stack, async (after) => {
+      const found: CaseScores[] = [];
+      for (const [i, request] of list.entries()) {
+        const { query, target } = validRequest(request);
+        const drift = sentences.slice(i * 4, i * 4 + 4).map(({ ids }) => ids);
+        const rest = { paraphrases: [request.paraphrase], neighbours: [], positives: [], negatives: [], leak: [] };
+        found.push(await evaluateCase(model, { query, target, drift, ...rest }, NONE, after));
+      }
+      return found;
+    });
     const { exact, generalization, drift } = summarize(scores);
     reportFigures(`dem+ mlp-only, ${list.length} in sequence on atomic-lm`, rounded({ exact, generalization, drift }));
     expect(exact).toBeGreaterThanOrEqual(0.96);
@@ -183,15 +170,6 @@ sharedOrSkip()('48 cases of atomic-lm', () => {
 });
 
 // ---
-
-function dosed(stack: readonly StackedEdit[]): DosedPatch[] {
-  return stack.flatMap(({ edit, alpha }) => edit.patches.map((patch) => ({ patch, alpha })));
-}
-
-/** The reference keeps its two shares; their mean is what is compared. */
-function csOf(values: Readonly<Record<string, number | null>>): Readonly<Record<string, number | null>> {
-  return { ...values, cs: ((values['tpr'] ?? NaN) + (values['tnr'] ?? NaN)) / 2 };
-}
 
 function rounded(figures: Readonly<Record<string, number>>): Record<string, number> {
   return Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, Number(value.toPrecision(4))]));

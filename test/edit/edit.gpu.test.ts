@@ -5,13 +5,12 @@ import { makeCovariances } from '../../src/edit/covariance.ts';
 import { computeEdit } from '../../src/edit/edit.ts';
 import { readHparams } from '../../src/edit/read-hparams.ts';
 import { validateRequests } from '../../src/edit/request.ts';
-import { diskSource } from '../../src/headless/disk.ts';
-import { loadModel } from '../../src/model/load.ts';
 import { relative } from '../support/close.ts';
 import { testDevice } from '../support/device.ts';
 import { gpuOrSkip, webgpuTestDevice } from '../support/gpu.ts';
+import { loadShipped } from '../support/models.ts';
 import { reportFigures } from '../support/report.ts';
-import { SHIPPED, shippedLines } from '../support/shipped.ts';
+import { shippedCorpus } from '../support/shipped.ts';
 
 const describeGpu = await gpuOrSkip();
 
@@ -50,13 +49,12 @@ describeGpu('an edit on WebGPU', (gpu) => {
 // ---
 
 async function editOn(device: Device) {
-  const model = await loadModel(diskSource(SHIPPED), device);
+  const model = await loadShipped(device);
   const { hparams, preset } = readHparams('dem+', SETTINGS, model.description.n_layers);
-  const corpus = { documents: shippedLines('corpus.txt'), name: 'corpus.txt' };
   const edit = await computeEdit(model, {
     requests: validateRequests(REQUEST),
     ...{ method: 'dem+', preset, hparams, templates: TEMPLATES, proof: 'brief' },
-    covariances: makeCovariances(model, corpus, null),
+    covariances: makeCovariances(model, shippedCorpus(), null),
   });
   await model.dispose();
   return edit;

@@ -1,24 +1,25 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { matmul } from '../../src/base/linalg.ts';
-import { f64, type Tensor } from '../../src/base/tensor.ts';
+import { matmul, transpose } from '../../src/base/linalg.ts';
+import type { Tensor } from '../../src/base/tensor.ts';
 import { makeCovariances, type Covariances } from '../../src/edit/covariance.ts';
 import { computeEdit } from '../../src/edit/edit.ts';
 import type { Edit, StackedEdit } from '../../src/edit/record.ts';
 import type { MethodName } from '../../src/edit/hparams.ts';
 import { readHparams } from '../../src/edit/read-hparams.ts';
-import { validateRequests, type ValidRequest } from '../../src/edit/request.ts';
+import { targetText, type ValidRequest } from '../../src/edit/request.ts';
 import { promptIds } from '../../src/edit/rows.ts';
 import type { Targets } from '../../src/edit/target.ts';
 import type { SiteWrite } from '../../src/edit/write.ts';
 import { formatSite } from '../../src/model/hooks.ts';
 import type { Model } from '../../src/model/model.ts';
-import { placePatches } from '../../src/model/patch.ts';
 import { scoreContinuations } from '../../src/model/score.ts';
 import { GROUPS, readC0, readGroup, readIndex, type GoldenGroup } from '../support/atomic.ts';
 import { largestDifference, relative } from '../support/close.ts';
 import { fixtureModel } from '../support/models.ts';
 import { reportDeviation } from '../support/report.ts';
+import { validRequest } from '../support/requests.ts';
 import { sharedOrSkip } from '../support/shared.ts';
+import { withStack } from '../support/stack.ts';
 
 /** What the reference's settings are called here. */
 const SETTINGS: Record<GoldenGroup['variant'], [MethodName, Record<string, unknown>]> = {
@@ -60,9 +61,7 @@ sharedOrSkip()('DEM on atomic-lm, the whole way', () => {
       const golden = readGroup(name);
       const [method, changes] = SETTINGS[golden.variant];
       const { hparams, preset } = readHparams(method, changes, model.description.n_layers);
-      const requests = golden.requests.map(
-        ({ prompt, subject, target }) => validateRequests({ prompt, subject, target })[0],
-      );
+      const requests = golden.requests.map(validRequest);
       const steps = golden.mode === 'batch' ? [requests.map((_, i) => i)] : requests.map((_, i) => [i]);
       const stack: StackedEdit[] = [];
       const worst: Record<string, number> = {};
@@ -167,17 +166,10 @@ function compareWrites(golden: GoldenGroup, tag: string, writes: readonly SiteWr
   expect(writes.map(({ site }) => formatSite(site))).toEqual(golden.writes[tag]);
   for (const [n, { keys, residuals, patch }] of writes.entries()) {
     const get = (part: string) => golden.tensors.get(`${tag}.${n}.${part}`) as Tensor<'float64'>;
-    note('keys', relative(transposed(keys), get('K').data));
-    note('residuals', relative(transposed(residuals), get('R').data));
+    note('keys', relative(transpose(keys).data, get('K').data));
+    note('residuals', relative(transpose(residuals).data, get('R').data));
     note('product', relative(matmul(patch.left, patch.right).data, matmul(get('U'), get('V')).data));
   }
-}
-
-function transposed({ data, shape: [n, d] }: Tensor<'float64'>): Float64Array {
-  return f64(
-    Float64Array.from({ length: n * d }, (_, i) => data[(i % n) * d + Math.floor(i / n)]),
-    [d, n],
-  ).data;
 }
 
 async function distanceAfter(
@@ -186,13 +178,10 @@ async function distanceAfter(
   after: { readonly logp: readonly number[] },
   stack: readonly StackedEdit[],
 ): Promise<number> {
-  const dosed = stack.flatMap(({ edit }) => edit.patches.map((patch) => ({ patch, alpha: 1 })));
   const prompt = promptIds(model, request.query);
-  const target = model.tokenizer.encode(` ${request.target}`, { specialTokens: false }).ids;
-  const [{ logp }] = await scoreContinuations(
-    model,
-    [{ prompt, target }],
-    placePatches(model.device, model.description, dosed),
+  const target = model.tokenizer.encode(targetText(request.target), { specialTokens: false }).ids;
+  const [{ logp }] = await withStack(model, stack, (patches) =>
+    scoreContinuations(model, [{ prompt, target }], patches),
   );
   return largestDifference(logp, after.logp);
 }

@@ -4,10 +4,9 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { FloatTensor } from '../../src/base/tensor.ts';
 import { readSafetensors, toTensor } from '../../src/store/safetensors.ts';
-import { readTensors } from '../support/atomic.ts';
 import { largestDifference } from '../support/close.ts';
-import { Headless, runProcess } from '../support/headless.ts';
-import { fixture, readFixtureJson, sharedOrSkip } from '../support/shared.ts';
+import { type Fault, Headless, runProcess } from '../support/headless.ts';
+import { fixture, readFixtureJson, readFixtureTensors, sharedOrSkip } from '../support/shared.ts';
 
 const GPT2 = fixture('models/gpt2');
 const LLAMA = fixture('models/llama');
@@ -87,7 +86,7 @@ sharedOrSkip()('headless', () => {
       const { prompts, layers } = readFixtureJson<{ prompts: { ids: number[] }[]; layers: number }>(
         `golden/${family}/forward.json`,
       );
-      const stored = readTensors(`golden/${family}/forward.safetensors`);
+      const stored = readFixtureTensors(`golden/${family}/forward.safetensors`);
       const rows = prompts.map(({ ids }) => ids);
       const names = [...new Set([...stored.keys()].map((name) => name.replace(/^p\d+\//, '')))];
       const all = [...names, 'hook_embed', 'ln_final.hook_normalized', `blocks.${layers - 1}.hook_resid_mid`];
@@ -210,10 +209,7 @@ sharedOrSkip()('headless', () => {
         ['/nowhere/patches.safetensors'],
       ],
     ])('%s', async (_, exit, args, code, texts) => {
-      const fault = await headless.fail(exit, ...args);
-      expect(fault.code).toBe(code);
-      for (const text of texts) expect(fault.error).toContain(text);
-      expect(fault.error).toBe(`cannot ${fault.what}: ${fault.found}; ${fault.advice}`);
+      expectFault(await headless.fail(exit, ...args), code, texts);
     });
 
     test.each<[string, unknown, string, readonly string[]]>([
@@ -227,9 +223,7 @@ sharedOrSkip()('headless', () => {
       const path = headless.write('ids.json', ids ?? 0);
       if (ids === undefined) writeFileSync(path, '[[1, 2');
       const args = ['--model', GPT2, '--ids', path, '--hooks', 'logits', '--out', join(headless.folder, 'x')];
-      const fault = await headless.fail(2, 'forward', ...args);
-      expect(fault.code).toBe(code);
-      for (const text of texts) expect(fault.error).toContain(text);
+      expectFault(await headless.fail(2, 'forward', ...args), code, texts);
     });
 
     test.each([
@@ -237,9 +231,7 @@ sharedOrSkip()('headless', () => {
       ['a layer that doesn’t exist', 'blocks.6.hook_mlp_out', ['6 layers', 'below 6']],
     ])('%s', async (_, hooks, texts) => {
       const args = ['--ids', headless.write('one.json', [[1]]), '--hooks', hooks, '--out', join(headless.folder, 'x')];
-      const fault = await headless.fail(2, 'forward', '--model', GPT2, ...args);
-      expect(fault.code).toBe('invalid-input');
-      for (const text of texts) expect(fault.error).toContain(text);
+      expectFault(await headless.fail(2, 'forward', '--model', GPT2, ...args), 'invalid-input', texts);
     });
 
     test('a place where nothing can be written', async () => {
@@ -251,6 +243,13 @@ sharedOrSkip()('headless', () => {
 });
 
 // ---
+
+/** A fault of this code, whose message says these things in the grammar of all messages. */
+function expectFault({ code, error, what, found, advice }: Fault, expected: string, texts: readonly string[]): void {
+  expect(code).toBe(expected);
+  for (const text of texts) expect(error).toContain(text);
+  expect(error).toBe(`cannot ${what}: ${found}; ${advice}`);
+}
 
 function fail(): never {
   throw new Error('the tensor is missing');

@@ -5,11 +5,10 @@ import { formatSite, parseHook, SITE_KINDS, SITES, type Site } from '../../src/m
 import type { Model } from '../../src/model/model.ts';
 import type { Reading, SuffixPlan } from '../../src/model/suffix-plan.ts';
 import { prepareSuffix } from '../../src/model/suffix.ts';
-import { readTensors } from '../support/atomic.ts';
 import { relative } from '../support/close.ts';
 import { fixtureModel } from '../support/models.ts';
 import { reportDeviation } from '../support/report.ts';
-import { readFixtureJson, sharedOrSkip } from '../support/shared.ts';
+import { readFixtureJson, readFixtureTensors, sharedOrSkip } from '../support/shared.ts';
 
 /** Parts of the loss as PyTorch has them. */
 interface Parts {
@@ -43,7 +42,7 @@ sharedOrSkip()('PyTorch’s losses and their gradients', () => {
     let stored: Map<string, Tensor<'float64'>>;
     beforeAll(async () => {
       model = await fixtureModel(family, 'float64');
-      stored = readTensors(`golden/${family}/gradient.safetensors`);
+      stored = readFixtureTensors(`golden/${family}/gradient.safetensors`);
     });
 
     test.each(['mlp', 'attn', 'resid', 'joint-same-layer', 'joint-two-layers'])('%s', async (name) => {

@@ -4,11 +4,10 @@ import { forwardRows } from '../../src/model/forward.ts';
 import { generate } from '../../src/model/generate.ts';
 import { BLOCK_HOOKS, blockHook } from '../../src/model/hooks.ts';
 import type { Model } from '../../src/model/model.ts';
-import { readTensors } from '../support/atomic.ts';
 import { largestDifference } from '../support/close.ts';
 import { fixtureModel } from '../support/models.ts';
 import { reportDeviation } from '../support/report.ts';
-import { readFixtureJson, sharedOrSkip } from '../support/shared.ts';
+import { readFixtureJson, readFixtureTensors, sharedOrSkip } from '../support/shared.ts';
 
 /**
  * PyTorch's numbers are computed in float64 and stored as float32: that rounding is all that is left in float64. For Llama
@@ -38,7 +37,7 @@ sharedOrSkip()('PyTorch’s forward pass', () => {
     beforeAll(async () => {
       model = await fixtureModel(family, float);
       golden = readFixtureJson<Golden>(`golden/${family}/forward.json`);
-      stored = readTensors(`golden/${family}/forward.safetensors`);
+      stored = readFixtureTensors(`golden/${family}/forward.safetensors`);
     });
 
     test(`every hook and the logits to ${tolerance}, in the order of computation`, async () => {

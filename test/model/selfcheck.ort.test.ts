@@ -5,11 +5,10 @@ import type { ParameterName } from '../../src/model/description.ts';
 import { assembleModel, type Model } from '../../src/model/model.ts';
 import { indicesOfLargest } from '../../src/model/score.ts';
 import { checkDevice, type StoredCheck } from '../../src/model/selfcheck.ts';
-import { readTensors } from '../support/atomic.ts';
 import { testDevice } from '../support/device.ts';
 import { expectFault } from '../support/faults.ts';
 import { fixtureModel } from '../support/models.ts';
-import { readFixtureJson, sharedOrSkip } from '../support/shared.ts';
+import { readFixtureJson, readFixtureTensors, sharedOrSkip } from '../support/shared.ts';
 
 sharedOrSkip()('before a device is trusted', () => {
   let device: Device;
@@ -20,7 +19,7 @@ sharedOrSkip()('before a device is trusted', () => {
     model = await fixtureModel('gpt2');
     const { prompts } = readFixtureJson<{ prompts: { ids: number[] }[] }>('golden/gpt2/forward.json');
     const { ids } = prompts[0];
-    const logits = readTensors('golden/gpt2/forward.safetensors').get('p0/logits')?.data.slice(-1000) ?? [];
+    const logits = readFixtureTensors('golden/gpt2/forward.safetensors').get('p0/logits')?.data.slice(-1000) ?? [];
     stored = { ids, top: indicesOfLargest(logits, 5).map((id) => [id, logits[id]]), tolerance: 1e-3 };
   });
 

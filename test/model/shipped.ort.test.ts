@@ -3,7 +3,7 @@ import { norm } from '../../src/base/linalg.ts';
 import { f64, toFloat, type Tensor } from '../../src/base/tensor.ts';
 import { forwardRows } from '../../src/model/forward.ts';
 import { generate } from '../../src/model/generate.ts';
-import { BLOCK_HOOKS, formatSite, parseHook, SITE_KINDS, SITES, type Site } from '../../src/model/hooks.ts';
+import { allSites, BLOCK_HOOKS, formatSite, parseHook, valueHook, type Site } from '../../src/model/hooks.ts';
 import type { Model } from '../../src/model/model.ts';
 import { checkDevice, type StoredCheck } from '../../src/model/selfcheck.ts';
 import { prepareSuffix } from '../../src/model/suffix.ts';
@@ -11,7 +11,7 @@ import { relative } from '../support/close.ts';
 import { shippedModel } from '../support/models.ts';
 import { reportDeviation } from '../support/report.ts';
 import { GOLDEN, SHIPPED } from '../support/shipped.ts';
-import { readJsonFile, readTensorFile } from '../support/tensors.ts';
+import { readJsonFile, readTensorFile } from '../support/files.ts';
 
 interface Prompt {
   readonly text: string;
@@ -91,7 +91,7 @@ describe.each([
     const { rows: padded, starts, target_ids, kl_at, kl_factor } = golden;
     const rows = padded.map((row, r) => row.slice(0, r < starts.length ? starts[r] + target_ids.length : kl_at + 1));
     const last = rows.length - 1;
-    const sites = golden.sites.map(siteOf);
+    const sites = golden.sites.map(siteWithValueAt);
     const readings = starts.flatMap((start, row) =>
       target_ids.map((label, i) => ({ row, position: start + i, label })),
     );
@@ -132,9 +132,8 @@ describe.each([
 
 // ---
 
-function siteOf(name: string): Site {
-  const parsed = parseHook(name);
-  const kind = SITE_KINDS.find((each) => SITES[each].value === parsed.hook);
-  if (!kind || !('layer' in parsed)) throw new Error(`${name} is no site`);
-  return { kind, layer: parsed.layer };
+function siteWithValueAt(name: string): Site {
+  const found = allSites(8).find((site) => valueHook(site) === name);
+  if (!found) throw new Error(`${name} is no site`);
+  return found;
 }

@@ -1,7 +1,6 @@
 import { f64, type Tensor } from '../../src/base/tensor.ts';
 import { mirrorLower } from '../../src/kernels/gram.ts';
-import { fixture, readFixtureJson } from './shared.ts';
-import { readTensorFile } from './tensors.ts';
+import { readFixtureJson, readFixtureTensors } from './shared.ts';
 
 const FOLDER = 'golden/atomic-lm/dem';
 
@@ -54,7 +53,7 @@ export const GROUPS = [
 /** Reads one group. */
 export function readGroup(name: string): GoldenGroup {
   const group = readFixtureJson<Omit<GoldenGroup, 'name' | 'tensors'>>(`${FOLDER}/${name}.json`);
-  return { ...group, name, tensors: readTensors(`${FOLDER}/${name}.safetensors`) };
+  return { ...group, name, tensors: readFixtureTensors(`${FOLDER}/${name}.safetensors`) };
 }
 
 /** Templates, tokens and tolerances. */
@@ -64,13 +63,8 @@ export function readIndex(): GoldenIndex {
 
 /** C₀ of the sites used, [p, p], both triangles. */
 export function readC0(): Map<string, Tensor<'float64'>> {
-  const lower = readTensors(`${FOLDER}/c0.safetensors`);
+  const lower = readFixtureTensors(`${FOLDER}/c0.safetensors`);
   return new Map([...lower].map(([site, { data }]) => [site, square(data)]));
-}
-
-/** All tensors of a fixture file, in float64. */
-export function readTensors(path: string): Map<string, Tensor<'float64'>> {
-  return readTensorFile(fixture(path));
 }
 
 // ---

@@ -4,6 +4,7 @@ import { loadModel } from '../../src/model/load.ts';
 import type { Model } from '../../src/model/model.ts';
 import { testDevice } from './device.ts';
 import { fixture } from './shared.ts';
+import { SHIPPED } from './shipped.ts';
 
 /** A fixture's model on ORT's WASM in this process. */
 export async function fixtureModel(name: string, float: 'float32' | 'float64' = 'float32'): Promise<Model> {
@@ -15,7 +16,12 @@ export function loadFixture(name: string, device: Device): Promise<Model> {
   return loadModel(diskSource(fixture(`models/${name}`)), device);
 }
 
-/** The model that ships. */
+/** The model that ships, on ORT's WASM in this process. */
 export async function shippedModel(float: 'float32' | 'float64' = 'float32'): Promise<Model> {
-  return loadModel(diskSource('public/models/hearth'), await testDevice(float));
+  return loadShipped(await testDevice(float));
+}
+
+/** The model that ships, on any device. */
+export function loadShipped(device: Device): Promise<Model> {
+  return loadModel(diskSource(SHIPPED), device);
 }

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, test } from 'vitest';
+import type { Tensor } from '../../src/base/tensor.ts';
+import { readJsonFile, readLinesFile, readTensorFile } from './files.ts';
 
 /**
  * Fixtures that are too large for the repository lie in `../shared` beside the project root: small models of several
@@ -18,16 +20,19 @@ export function readFixture(path: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(readFileSync(fixture(path)));
 }
 
-/** A JSON fixture. The caller names the type that the fixture's notes promise. Python's NaN, which JSON hasn't, becomes null. */
+/** A JSON fixture, as `readJsonFile` reads it. */
 export function readFixtureJson<T = unknown>(path: string): T {
-  return JSON.parse(readFileSync(fixture(path), 'utf8').replace(/([:[,]\s*)NaN\b/g, '$1null')) as T;
+  return readJsonFile<T>(fixture(path));
 }
 
 /** Lines of a text fixture that aren't empty. */
 export function readFixtureLines(path: string): string[] {
-  return readFileSync(fixture(path), 'utf8')
-    .split('\n')
-    .filter((line) => line.trim() !== '');
+  return readLinesFile(fixture(path));
+}
+
+/** All tensors of a fixture file, in float64. */
+export function readFixtureTensors(path: string): Map<string, Tensor<'float64'>> {
+  return readTensorFile(fixture(path));
 }
 
 /** `describe` where the fixtures are; elsewhere a group of one test, skipped with the reason, which the run prints at its end. */

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import type { Corpus } from '../../src/edit/moments.ts';
+import { readLinesFile } from './files.ts';
 
 /** The model that ships, with the files that travel with it. */
 export const SHIPPED = 'public/models/hearth';
@@ -6,9 +7,7 @@ export const SHIPPED = 'public/models/hearth';
 /** Numbers that `tools/golden.py` computed from its weights with PyTorch. */
 export const GOLDEN = 'test/golden/hearth';
 
-/** Lines of one of its text files. */
-export function shippedLines(file: 'corpus.txt' | 'heldout.txt'): string[] {
-  return readFileSync(`${SHIPPED}/${file}`, 'utf8')
-    .split('\n')
-    .filter((line) => line !== '');
+/** The text that travels with it, for the second moments of keys. */
+export function shippedCorpus(): Corpus {
+  return { documents: readLinesFile(`${SHIPPED}/corpus.txt`), name: 'corpus.txt' };
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { loadTokenizer } from '../../src/text/tokenizer.ts';
 import { GOLDEN, SHIPPED } from '../support/shipped.ts';
-import { readJsonFile } from '../support/tensors.ts';
+import { readJsonFile } from '../support/files.ts';
 
 interface Case {
   readonly text: string;
