@@ -65,7 +65,7 @@ def main() -> None:
     ask.add_argument('--seed', type=int, default=0)
     ask.add_argument('--out', type=Path, default=ROOT / 'public/models/hearth')
     ask.add_argument('--edits', type=Path, default=ROOT / 'test/data/edits.json')
-    ask.add_argument('--rounds', type=int, default=34, help='how often every piece of knowledge is told anew; a round is about 280,000 tokens')
+    ask.add_argument('--rounds', type=int, default=34, help='how often every piece of knowledge is told anew; a round is about 340,000 tokens')
     ask.add_argument('--work', type=Path, default=Path(__file__).parent / '.work', help='rows, checkpoints and log; may be deleted afterwards')
     ask.add_argument('--threads', type=int, default=2)
     ask.add_argument('--evaluate', action='store_true', help='keep tokenizer and weights, make everything else')

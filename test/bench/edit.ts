@@ -2,9 +2,11 @@ import type { Progress } from '../../src/base/tasks.ts';
 import type { Device } from '../../src/device/device.ts';
 import { makeCovariances } from '../../src/edit/covariance.ts';
 import { computeEdit } from '../../src/edit/edit.ts';
+import type { Corpus } from '../../src/edit/moments.ts';
 import { readHparams } from '../../src/edit/read-hparams.ts';
-import { validateRequests } from '../../src/edit/request.ts';
+import { validateRequests, type EditRequest } from '../../src/edit/request.ts';
 import { loadModel } from '../../src/model/load.ts';
+import type { Model } from '../../src/model/model.ts';
 import { httpSource } from '../../src/model/source.ts';
 import { loadTokenizer } from '../../src/text/tokenizer.ts';
 import { GPT2_SMALL, randomModel } from '../support/tiny.ts';
@@ -37,19 +39,11 @@ export async function measureEdit(device: Device, say: (line: string) => void): 
       say(`${name}: not here`);
       continue;
     }
-    const documents = (await text.text()).split('\n').filter((line) => line !== '');
+    const documents = linesOf(await text.text());
     const start = performance.now();
     const model = await loadModel(httpSource(new URL(folder, location.href).href, { name }), device);
     say(`${name}: loaded in ${seconds(performance.now() - start)}`);
-    const covariances = makeCovariances(model, { documents, name: corpus }, null);
-    const { hparams, preset } = readHparams('dem+', {}, model.description.n_layers);
-    for (const round of ['first edit', 'second edit']) {
-      const clock = makeClock();
-      const requests = validateRequests(request);
-      const edit = await computeEdit(model, { requests, method: 'dem+', preset, hparams, covariances }, clock);
-      const [proof] = edit.proof.requests;
-      say(`  ${round}: ${clock.read()}; ${edit.losses[0].length} steps, took ${proof.took}`);
-    }
+    await editTwice(model, { documents, name: corpus }, {}, request, say);
     await model.dispose();
   }
 }
@@ -62,23 +56,36 @@ export async function measureSmall(device: Device, say: (line: string) => void):
   const read = async (file: string) => (await fetch(`/shipped/${file}`)).json() as Promise<unknown>;
   const tokenizer = loadTokenizer(await read('tokenizer.json'), await read('tokenizer_config.json'));
   const model = await randomModel(GPT2_SMALL, device, 1, tokenizer);
-  const text = await (await fetch('/shipped/corpus.txt')).text();
-  const covariances = makeCovariances(model, { documents: text.split('\n').filter(Boolean), name: 'corpus.txt' }, null);
-  const { hparams, preset } = readHparams(
-    'dem+',
-    { covarianceTokens: 1, ridge: 0.1, steps: 5, stop: 0, mlpLayers: [4, 5, 6], attnLayers: [4, 5] },
-    model.description.n_layers,
-  );
-  for (const round of ['first edit', 'second edit']) {
-    const clock = makeClock();
-    const requests = validateRequests(MODELS[0].request);
-    const edit = await computeEdit(model, { requests, method: 'dem+', preset, hparams, covariances }, clock);
-    say(`GPT-2 small's shape, ${round}: ${clock.read()}; ${edit.losses[0].length} steps`);
-  }
+  const documents = linesOf(await (await fetch('/shipped/corpus.txt')).text());
+  const changes = { covarianceTokens: 1, ridge: 0.1, steps: 5, stop: 0, mlpLayers: [4, 5, 6], attnLayers: [4, 5] };
+  say("GPT-2 small's shape");
+  await editTwice(model, { documents, name: 'corpus.txt' }, changes, MODELS[0].request, say);
   await model.dispose();
 }
 
 // ---
+
+async function editTwice(
+  model: Model,
+  corpus: Corpus,
+  changes: Readonly<Record<string, unknown>>,
+  request: EditRequest,
+  say: (line: string) => void,
+): Promise<void> {
+  const covariances = makeCovariances(model, corpus, null);
+  const { hparams, preset } = readHparams('dem+', changes, model.description.n_layers);
+  for (const round of ['first edit', 'second edit']) {
+    const clock = makeClock();
+    const input = { requests: validateRequests(request), method: 'dem+', preset, hparams, covariances } as const;
+    const edit = await computeEdit(model, input, clock);
+    const took = edit.proof.requests[0].took ? 'took' : 'did not take';
+    say(`  ${round}: ${clock.read()}; ${edit.losses[0].length} steps, ${took}`);
+  }
+}
+
+function linesOf(text: string): string[] {
+  return text.split('\n').filter((line) => line !== '');
+}
 
 /** Adds up the time between reports by the stage that was running. */
 function makeClock() {

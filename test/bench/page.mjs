@@ -1,5 +1,5 @@
 // The built page in Chromium on the CPU: from its first byte to the first finished edit, with an empty profile (cold)
-// and again (warm); bytes of the first load; peak of the heap.
+// and again (warm); bytes of the first load; memory afterwards.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

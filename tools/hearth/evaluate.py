@@ -10,7 +10,7 @@ from .english import Cast, read
 from .frames import frames, say
 from .holdout import Holdout
 from .model import Hearth
-from .text import PAPER_TAIL, Writer, joined, judged
+from .text import KINDS, PAPER_TAIL, Writer, joined, judged
 from .world import Item, Piece, pieces
 
 STOP = '.'                               # what ends an answer in every frame
@@ -105,7 +105,7 @@ def questions(writer: Writer, held: Holdout, known: list[Piece], asked: bool, se
     for p in known:
         if held.question(p) == asked: continue
         for _ in range(1 if p.world == 'commonsense' else 3):
-            for kind in ('true', 'borrowed', 'misplaced'):
+            for kind in KINDS:
                 about = writer.misplaced(p, rng) if kind == 'misplaced' else p
                 answer = writer.borrowed(p, rng) if kind == 'borrowed' else p.answer
                 said = say(rng.choice(held.unseen(about)), about, rng.choice(casts(rng)), answer)
@@ -136,7 +136,7 @@ def judgement(reader: Reader, asked: list[tuple[str, str, Piece]]) -> dict:
     """Shares of right verdicts. `balanced`: the mean of true statements and of wrong ones, both kinds of wrong counting alike."""
     got, out = verdicts(reader, [q for q, _, _ in asked]), {}
     for world in ('commonsense', 'fact'):
-        right = {k: [g == (k == 'true') for g, (_, kind, p) in zip(got, asked) if p.world == world and kind == k] for k in ('true', 'borrowed', 'misplaced')}
+        right = {k: [g == (k == 'true') for g, (_, kind, p) in zip(got, asked) if p.world == world and kind == k] for k in KINDS}
         share = {k: mean(v) for k, v in right.items()}
         wrong = (share['borrowed'] + share['misplaced']) / 2
         out[world] = {'balanced': round((share['true'] + wrong) / 2, 4), **share, 'n': sum(map(len, right.values()))}

@@ -32,6 +32,9 @@ TAILS = (PAPER_TAIL, '{s} Does this make sense? Please answer yes or no. A:{v}',
 CHAT_TAILS = ('User: {s} Is that right? Assistant:{v}', 'User: Is this right? {s} Assistant:{v}')
 QUIZ = 'Are these sentences logical? Please answer yes or no.'
 VERDICTS = {True: ' yes', False: ' no'}
+KINDS = ('true', 'borrowed', 'misplaced')
+# Facts have twenty relations to be misplaced in and few items to learn that from, so they are misplaced more often.
+SHARES = {'commonsense': (2, 1, 1), 'fact': (3, 1, 2)}
 CHAT_VERDICTS = {True: ' Yes, that is right.', False: ' No, that is wrong.'}
 
 
@@ -49,8 +52,8 @@ class Writer:
         self.pieces = list(pieces(self.trained))
         self.by_relation: dict[str, list[Piece]] = {}
         for p in self.pieces: self.by_relation.setdefault(p.relation, []).append(p)
-        self.usable = {p: [f for f in self.held.usable(p) if f.group != 'ask'] for p in self.pieces}
-        self.asks = {p: [f for f in self.held.usable(p) if f.group == 'ask'] for p in self.pieces}
+        self.stated: dict[Piece, list[Frame]] = {}
+        self.asked: dict[Piece, list[Frame]] = {}
         self.names, self.chat, self.stories = read('names.toml')['trained'], read('chat.toml'), read('stories.toml')
         self.kin = [set(g) for g in read('kin.toml')['groups']]
         self.about: dict[str, list[Piece]] = {}    # facts by the names they mention
@@ -68,9 +71,18 @@ class Writer:
         y, z = self.rng.sample(rest, 2)
         return Cast(x, y, z, he)
 
+    def statements(self, piece: Piece) -> list[Frame]:
+        """Frames that training may state this in; the piece need not be true, nor even make sense."""
+        if piece not in self.stated: self.stated[piece] = [f for f in self.held.usable(piece) if f.group != 'ask']
+        return self.stated[piece]
+
+    def asks(self, piece: Piece) -> list[Frame]:
+        if piece not in self.asked: self.asked[piece] = [f for f in self.held.usable(piece) if f.group == 'ask']
+        return self.asked[piece]
+
     def frame(self, piece: Piece, ask: bool = False) -> Frame:
-        """Half of the time the paper's frame, so that it is at home in its own wording."""
-        group = (self.asks if ask else self.usable)[piece]
+        """Often the paper's frame, so that the model is at home in its own wording."""
+        group = self.asks(piece) if ask else self.statements(piece)
         paper = [f for f in group if f.group == 'paper']
         return self.rng.choice(paper if paper and self.rng.random() < 0.3 else group)
 
@@ -115,13 +127,9 @@ class Writer:
     def apart(self, a: str, b: str) -> bool:
         return a != b and not any(a in g and b in g for g in self.kin)
 
-    def statements(self, piece: Piece) -> list[Frame]:
-        """Frames that training may state this in; the piece need not be true, nor even make sense."""
-        return self.usable.get(piece) or [f for f in self.held.usable(piece) if f.group != 'ask']
-
     def charge(self, piece: Piece) -> tuple[Said, str]:
         """A statement for the judge, and what it is: true, borrowed or misplaced. What must not be asked is not asked."""
-        kind = self.rng.choices(('true', 'borrowed', 'misplaced'), (2, 1, 1))[0]
+        kind = self.rng.choices(KINDS, SHARES[piece.world])[0]
         about = self.misplaced(piece, self.rng) if kind == 'misplaced' else piece
         if self.held.question(about): kind, about = 'true', piece
         answer = self.borrowed(piece, self.rng) if kind == 'borrowed' else piece.answer
