@@ -1,14 +1,64 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { build, type Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
+import type { PageFile } from './src/offline/files.ts';
+import { HEADERS } from './src/offline/headers.ts';
 
-/** Cross-origin isolation: without it a page has no SharedArrayBuffer, and ONNX Runtime's WASM runs on one thread. */
-const isolation = {
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
-};
+const { 'Content-Security-Policy': policy, ...isolation } = HEADERS;
+
+/**
+ * Makes the page one that works without a network: puts its policy in, and builds the service worker, last, because that
+ * knows every file by its digest. The model isn't among them; the engine keeps that.
+ */
+function offline(): Plugin {
+  let outDir = '';
+  return {
+    name: 'palimpsest-offline',
+    apply: 'build',
+    configResolved: ({ root, build: { outDir: folder } }) => void (outDir = resolve(root, folder)),
+    transformIndexHtml: () => [
+      { tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content: policy }, injectTo: 'head-prepend' },
+    ],
+    async writeBundle() {
+      const files = pageFiles(outDir);
+      await build({
+        configFile: false,
+        publicDir: false,
+        logLevel: 'warn',
+        define: { __PAGE_FILES__: JSON.stringify(files) },
+        build: {
+          outDir,
+          emptyOutDir: false,
+          target: 'es2023',
+          rolldownOptions: {
+            input: 'src/offline/service-worker.ts',
+            output: { format: 'iife', entryFileNames: 'sw.js' },
+          },
+        },
+      });
+    },
+  };
+}
+
+function pageFiles(folder: string): PageFile[] {
+  const filesIn = (inner: string) =>
+    readdirSync(join(folder, inner), { withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ name }) => inner + name);
+  const paths = [...filesIn(''), ...filesIn('assets/')].filter((path) => path !== README_PICTURE);
+  return paths.sort().map((path) => {
+    const digest = createHash('sha256')
+      .update(readFileSync(join(folder, path)))
+      .digest('base64');
+    return { path, integrity: `sha256-${digest}` };
+  });
+}
+
+const README_PICTURE = 'screenshot.png';
 
 /** Names the version of the shipped model, so that browsers which keep an older one fetch it anew. */
 function shippedRevision(): string {
@@ -27,14 +77,14 @@ export default defineConfig(({ mode }) => ({
   publicDir: '../public',
   base: './',
   cacheDir: '../.cache/vite',
-  plugins: [svelte()],
+  plugins: [svelte(), ...(mode === 'headless' ? [] : [offline()])],
   define: { __SHIPPED_REVISION__: JSON.stringify(shippedRevision()) },
   worker: { format: 'es' as const },
   // ONNX Runtime's WASM comes from our own folder, never from a CDN and never inlined.
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'development|production'] },
   optimizeDeps: { exclude: ['onnxruntime-web'] },
   server: { headers: isolation },
-  preview: { headers: isolation, port: 4173 },
+  preview: { headers: HEADERS, port: 4173 },
   build:
     mode === 'headless'
       ? {

@@ -1,2 +1,5 @@
 /** SHA-256 of the shipped model's weights, put in by the build: a new model is a new entry in the browser's store. */
 declare const __SHIPPED_REVISION__: string;
+
+/** The built page's files but for the model's, put into the service worker by the build. */
+declare const __PAGE_FILES__: readonly { readonly path: string; readonly integrity: string }[];

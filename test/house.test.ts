@@ -14,6 +14,7 @@ const FLOORS = [
   ['edit'],
   ['eval'],
   ['worker'],
+  ['offline'],
   ['headless', 'ui'],
 ];
 
@@ -25,12 +26,13 @@ const DOORS: [pattern: RegExp, allowed: RegExp][] = [
   [/from 'comlink'/, /^src\/worker\/(worker|client)\.ts$/],
   [/from '@huggingface\/tokenizers'/, /^src\/text\/tokenizer\.ts$/],
   [/from 'svelte/, /^src\/ui\//],
+  [/navigator\.serviceWorker/, /^src\/offline\/client\.ts$/],
   [/from 'node:/, /^src\/headless\//],
   [/from 'webgpu'|import\('webgpu'\)/, /^src\/headless\//],
 ];
 
 /** A page talks to the worker and nothing below it. */
-const UI_SEES = /^src\/(base|worker\/(api|client)|ui)\b/;
+const UI_SEES = /^src\/(base|(offline|worker)\/(api|client)|ui)\b/;
 
 const SMELL = 260;
 

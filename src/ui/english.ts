@@ -333,6 +333,10 @@ export const english: Messages = {
     deviceLost: 'The graphics device went away. The model is being rebuilt; nothing needs to be done again.',
     deviceRebuilt: 'The model is back.',
     notKept: (detail) => `Finished edits are not kept beyond this tab: ${detail}`,
+    oneThread:
+      'Neither this host nor this browser isolates the page, so the CPU works with one thread: everything works, but slower.',
+    update: 'A new version is ready. It waits until you choose; your words and edits stay.',
+    updateNow: 'Update now',
     label: 'Notices',
   },
 

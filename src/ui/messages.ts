@@ -273,6 +273,10 @@ export interface Messages {
     readonly deviceLost: string;
     readonly deviceRebuilt: string;
     readonly notKept: (detail: string) => string;
+    /** The CPU could do more: nothing isolates the page. */
+    readonly oneThread: string;
+    readonly update: string;
+    readonly updateNow: string;
     readonly label: string;
   };
 

@@ -1,4 +1,5 @@
 import { EditorError } from '../base/errors.ts';
+import { beginVisit } from '../offline/client.ts';
 import type { DeviceChoice, DeviceReport, EditRequest, EngineEvent, Opened } from '../worker/api.ts';
 import { EngineClient } from '../worker/client.ts';
 import { Announcer } from './announcer.svelte.ts';
@@ -19,6 +20,8 @@ export interface Notice {
   readonly text: string;
   /** A warning stays until it is dismissed or overtaken; news can be read once. */
   readonly kind: 'news' | 'warning';
+  /** Something to choose, when nothing runs; such a notice stays until it is dismissed. */
+  readonly action?: { readonly name: string; readonly run: () => void };
 }
 
 /**
@@ -27,6 +30,7 @@ export interface Notice {
  */
 export class Session {
   readonly #client: EngineClient;
+  readonly #visit = beginVisit((update) => this.#offer(update));
   readonly #preferences: Preferences;
   readonly announcer = new Announcer();
   readonly opening: Job;
@@ -75,7 +79,10 @@ export class Session {
     const isFirst = this.opened === null;
     Object.assign(this, { phase: 'opening', error: null });
     if (isFirst && this.#preferences.draft) this.#fill(this.#preferences.draft);
-    const outcome = await this.opening.run('open the model', (watch) => this.#client.open(choice, watch));
+    const outcome = await this.opening.run('open the model', async (watch) => {
+      await this.#visit.begun;
+      return this.#client.open(choice, watch);
+    });
     if (this.opening.running || outcome.state === 'stopped') return;
     const { say } = language;
     if (outcome.state === 'failed') {
@@ -92,6 +99,8 @@ export class Session {
     if (isFirst && !this.#preferences.draft && example) this.take(example);
     else this.#readAll();
     if (opened.edits.length > 0) void this.comparing.run();
+    if (isFirst && opened.device.kind === 'wasm' && !opened.device.isolated) this.#tell(say.notice.oneThread, 'news');
+    this.#visit.opened();
   }
 
   /** Stops opening; the page stays as it is and can open again. */
@@ -215,10 +224,16 @@ export class Session {
     });
   }
 
-  /** A notice overtakes the ones before it: there is one state of things. */
-  #tell(text: string, kind: Notice['kind']): void {
-    this.notices = [{ id: ++this.#notices, text, kind }];
+  /** A notice overtakes the ones before it: there is one state of things. An offer stands beside it. */
+  #tell(text: string, kind: Notice['kind'], action?: Notice['action']): void {
+    const others = this.notices.filter((notice) => (notice.action === undefined) === (action !== undefined));
+    this.notices = [...others, { id: ++this.#notices, text, kind, ...(action && { action }) }];
     this.announcer.result(text);
+  }
+
+  #offer(update: () => void): void {
+    const { notice } = language.say;
+    this.#tell(notice.update, 'news', { name: notice.updateNow, run: update });
   }
 }
 

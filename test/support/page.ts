@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
-import { preview, type PreviewServer } from 'vite';
+import { preview } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findBrowser } from '../tools/find-browser.mjs';
 
@@ -22,6 +22,14 @@ export interface PageOptions {
   readonly flags?: readonly string[];
   /** Written to the page's local storage before it runs. */
   readonly preferences?: Readonly<Record<string, unknown>>;
+  /** Who serves it; without it, what `npm start` does. */
+  readonly serve?: () => Promise<Host>;
+}
+
+/** Where the page lies. */
+export interface Host {
+  readonly address: string;
+  readonly close: () => Promise<unknown>;
 }
 
 /**
@@ -60,7 +68,8 @@ export function pageOrSkip(): (name: string, options: PageOptions, define: (open
 
 /** Runs axe-core on the page as it stands, in both themes; expects no violation of WCAG 2.2 A and AA or of best practice. */
 export async function expectAccessible(page: Page): Promise<void> {
-  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.addScriptTag({ path: AXE });
+  // Not as a script of the page: its policy allows none but its own.
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(readFileSync(AXE, 'utf8'));
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     const violations = await page.evaluate(async () => {
@@ -102,20 +111,25 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-async function open(executablePath: string, { flags = [], preferences }: PageOptions) {
+async function servePreview(): Promise<Host> {
   const server = await preview({ configFile: 'vite.config.ts', logLevel: 'error', preview: { port: 4270 } });
+  return { address: server.resolvedUrls?.local[0] ?? '', close: () => server.close() };
+}
+
+async function open(executablePath: string, { flags = [], preferences, serve = servePreview }: PageOptions) {
+  const host = await serve();
   const browser = await chromium.launch({ executablePath, args: [...FLAGS, ...flags] });
   try {
-    return await openPage(server, browser, preferences);
+    return await openPage(host, browser, preferences);
   } catch (error) {
     await browser.close();
-    await server.close();
+    await host.close();
     throw error;
   }
 }
 
-async function openPage(server: PreviewServer, browser: Browser, preferences: PageOptions['preferences']) {
-  const address = server.resolvedUrls?.local[0] ?? '';
+async function openPage(host: Host, browser: Browser, preferences: PageOptions['preferences']) {
+  const { address } = host;
   const context = await browser.newContext({
     viewport: { width: 1280, height: 900 },
     colorScheme: 'light',
@@ -142,7 +156,7 @@ async function openPage(server: PreviewServer, browser: Browser, preferences: Pa
   });
   const close = async () => {
     await browser.close();
-    await server.close();
+    await host.close();
   };
   return { page, context, address, complaints, strangers, close };
 }
