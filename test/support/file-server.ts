@@ -33,7 +33,10 @@ export interface FileServer {
   close(): Promise<void>;
 }
 
-/** Serves files from memory; the map may change while it runs. */
+/**
+ * Serves files from memory; the map may change while it runs. Knows the types of a plain old host: pages, scripts and
+ * styles, but neither modules (`.mjs`) nor WebAssembly.
+ */
 export async function startFileServer(files: ReadonlyMap<string, Uint8Array>): Promise<FileServer> {
   const asked: string[] = [];
   const behaviors: Behavior[] = [];
@@ -41,7 +44,7 @@ export async function startFileServer(files: ReadonlyMap<string, Uint8Array>): P
     const path = decodeURIComponent((request.url ?? '/').slice(1));
     asked.push(`${path} ${request.headers.range ?? ''}`.trim());
     const behavior = behaviors.shift() ?? {};
-    answer(behavior.file ?? files.get(path), behavior, request, response);
+    answer(path, behavior.file ?? files.get(path), behavior, request, response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
@@ -58,7 +61,14 @@ export async function startFileServer(files: ReadonlyMap<string, Uint8Array>): P
 
 // ---
 
+const TYPES: readonly [RegExp, string][] = [
+  [/(\.html|\/)$/, 'text/html'],
+  [/\.js$/, 'text/javascript'],
+  [/\.css$/, 'text/css'],
+];
+
 function answer(
+  path: string,
   file: Uint8Array | undefined,
   { status, headers = {}, body, cutAt, cutAfter, noRange, mute, stall, etag = '"one"' }: Behavior,
   request: IncomingMessage,
@@ -78,7 +88,7 @@ function answer(
   }
   const part = file.subarray(start, end);
   response.writeHead(status ?? (ranged ? 206 : 200), {
-    'Content-Type': 'application/octet-stream',
+    'Content-Type': TYPES.find(([pattern]) => pattern.test(path))?.[1] ?? 'application/octet-stream',
     ...(!mute && { 'Content-Length': String(part.length), ETag: etag }),
     ...(ranged && { 'Content-Range': `bytes ${start}-${end - 1}/${file.length}` }),
     ...headers,
