@@ -104,6 +104,6 @@ function watchUpdates(registration: ServiceWorkerRegistration, onUpdate: (update
 function takeOver({ waiting }: ServiceWorkerRegistration): void {
   // Another page may have let it take over already.
   if (!waiting) return location.reload();
-  navigator.serviceWorker.addEventListener('controllerchange', () => location.reload(), { once: true });
+  waiting.addEventListener('statechange', () => waiting.state === 'activated' && location.reload());
   tell(waiting, 'take-over');
 }
