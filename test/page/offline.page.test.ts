@@ -89,7 +89,8 @@ withPage('the built page on a plain static host', { preferences, serve }, (opene
         const keys = await (await caches.open(name)).keys();
         return keys.map(({ url }) => url.replace(/.*\/|\?.*/g, '')).sort();
       });
-    await expect.poll(async () => (await kept()).filter((name) => /^index-.*js$/.test(name))).toHaveLength(1);
+    const scripts = async () => (await kept()).filter((name) => /^index-.*js$/.test(name));
+    await expect.poll(scripts, { timeout: 60_000 }).toHaveLength(1);
     expect((await kept()).filter((name) => name.endsWith('.wasm'))).toHaveLength(1);
     expect(host.asked.filter((path) => path.endsWith('.wasm'))).toHaveLength(1);
   });
@@ -127,6 +128,7 @@ withPage('the built page on a plain static host', { preferences, serve }, (opene
     files.set('frame.html', new TextEncoder().encode(`<iframe src="/${FOLDER}" width="1200" height="800"></iframe>`));
     const other = await startFileServer(files);
     const page = await context.newPage();
+    page.setDefaultTimeout(120_000);
     const reached: string[] = [];
     page.on('framenavigated', (frame) => reached.push(new URL(frame.url()).pathname));
     await page.goto(`${other.url}/frame.html`);
