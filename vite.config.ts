@@ -66,6 +66,10 @@ function shippedRevision(): string {
   return existsSync(weights) ? createHash('sha256').update(readFileSync(weights)).digest('hex').slice(0, 16) : 'none';
 }
 
+function appVersion(): string {
+  return (JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }).version;
+}
+
 /** Files a test needs decide its suffix, the suffix decides its project: see test/run.mjs. */
 const project = (name: string, include: string, options: Record<string, unknown> = {}) => ({
   extends: true as const,
@@ -78,7 +82,10 @@ export default defineConfig(({ mode }) => ({
   base: './',
   cacheDir: '../.cache/vite',
   plugins: [svelte(), ...(mode === 'headless' ? [] : [offline()])],
-  define: { __SHIPPED_REVISION__: JSON.stringify(shippedRevision()) },
+  define: {
+    __SHIPPED_REVISION__: JSON.stringify(shippedRevision()),
+    __APP_VERSION__: JSON.stringify(appVersion()),
+  },
   worker: { format: 'es' as const },
   // ONNX Runtime's WASM comes from our own folder, never from a CDN and never inlined.
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'development|production'] },

@@ -3,3 +3,6 @@ declare const __SHIPPED_REVISION__: string;
 
 /** The built page's files but for the model's, put into the service worker by the build. */
 declare const __PAGE_FILES__: readonly { readonly path: string; readonly integrity: string }[];
+
+/** Version of this app, put in by the build: saved edits tell what made them. */
+declare const __APP_VERSION__: string;

@@ -49,16 +49,20 @@ export function memoize<K, T>(make: (key: K) => Promise<T>): (key: K) => Promise
 }
 
 /**
- * Passes reports on, at most one in `interval` milliseconds, except those that begin or end a stage.
+ * Passes reports on, at most one in `interval` milliseconds. Those that begin or end a stage pass in between, as long as
+ * no second sees more than twice as many.
  */
 export function throttle(report: (progress: Progress) => void, interval: number): (progress: Progress) => void {
-  let last = -Infinity;
+  const limit = Math.floor(2000 / interval);
+  let passed: number[] = [];
   let stage = '';
   return (progress) => {
     const now = performance.now();
+    passed = passed.filter((then) => now - then < 1000);
     const isEdge = progress.stage !== stage || progress.done === progress.total;
-    if (!isEdge && now - last < interval) return;
-    last = now;
+    const isDue = now - (passed.at(-1) ?? -Infinity) >= interval;
+    if (passed.length >= limit || !(isEdge || isDue)) return;
+    passed.push(now);
     stage = progress.stage;
     report(progress);
   };

@@ -3,36 +3,31 @@ import { throwIfAborted, type Watch } from '../base/tasks.ts';
 import type { Tensor } from '../base/tensor.ts';
 import { allSites } from '../model/hooks.ts';
 import type { Model } from '../model/model.ts';
-import { disposePatches, placePatches } from '../model/patch.ts';
+import { disposePatches, placePatches, type DosedPatch } from '../model/patch.ts';
+import { checkEdit, type CheckInput } from './check.ts';
 import { measureLayers } from './cosines.ts';
 import type { Covariances } from './covariance.ts';
 import type { Hparams, MethodName, PresetName } from './hparams.ts';
-import { proveEdit } from './proof.ts';
+import { proveSites } from './proof.ts';
 import { chooseLayers, type LayerScores, type LayerSets } from './rank.ts';
 import { dosedPatches, type Edit, type StackedEdit } from './record.ts';
 import type { ValidRequest } from './request.ts';
-import { makeRows, promptIds, type TemplateGroups } from './rows.ts';
+import { makeRows, promptIds, type EditRows, type TemplateGroups } from './rows.ts';
 import { affordableSites, candidateSites, learningRate } from './sites.ts';
 import { stackRows } from './solve.ts';
 import { optimizeTargets, type Targets } from './target.ts';
 import { sampleTemplates } from './templates.ts';
 import { keysOfSites, planWrites, targetSites, writeTargets, type SiteWrite } from './write.ts';
 
-/** What `computeEdit` takes. */
-export interface EditInput {
+/** What `computeEdit` takes; its `stack` are the earlier edits that are on: the new one is made on top of them. */
+export interface EditInput extends CheckInput {
   readonly requests: readonly ValidRequest[];
   readonly method: MethodName;
   readonly preset: PresetName;
   readonly hparams: Hparams;
   readonly covariances: Covariances;
-  /** Earlier edits that are on; the new one is made on top of them. */
-  readonly stack?: readonly StackedEdit[];
   /** Context templates; sampled from the unedited model when absent. */
   readonly templates?: TemplateGroups;
-  /** Unrelated sentences, for the drift. */
-  readonly heldOut?: readonly string[];
-  /** `brief` leaves out what takes time and a batch run doesn't read: continuations, spot checks, drift. */
-  readonly proof?: 'full' | 'brief';
   readonly observer?: EditObserver;
 }
 
@@ -51,9 +46,16 @@ export interface EditObserver {
  * @throws EditorError `invalid-request`, `context-overflow`, `not-finite`, `ill-conditioned`, `aborted`, …
  */
 export async function computeEdit(model: Model, input: EditInput, watch: Watch = {}): Promise<Edit> {
+  return checkEdit(model, await solveEdit(model, input, watch), input, watch);
+}
+
+/**
+ * `computeEdit` up to the patches: an edit that can be saved and used, and that `checkEdit` has not yet put to the proof.
+ * Errors of `computeEdit`.
+ */
+export async function solveEdit(model: Model, input: EditInput, watch: Watch = {}): Promise<Edit> {
   const { requests, method, preset, hparams, stack = [] } = input;
-  const brief = input.proof === 'brief';
-  const count = (input.templates ? 0 : hparams.prefixes) + (brief ? 0 : UNSEEN);
+  const count = (input.templates ? 0 : hparams.prefixes) + (input.proof === 'brief' ? 0 : UNSEEN);
   const sampled = await sampleTemplates(model, { ...hparams, prefixes: count }, watch);
   const templates = input.templates ?? usedOf(sampled, hparams.prefixes);
   const rows = makeRows(model, requests, templates, hparams);
@@ -79,34 +81,25 @@ export async function computeEdit(model: Model, input: EditInput, watch: Watch =
     const writes = await writeTargets(model, { rows, hparams, targets, plan, covariances, base, memory }, watch);
     input.observer?.writes?.(writes);
     const patches = writes.map(({ patch }) => patch);
-    const after = placePatches(model.device, model.description, [
-      ...base,
-      ...patches.map((patch) => ({ patch, alpha: 1 })),
-    ]);
-    try {
-      const ridges = new Map([...covariances].map(([key, { factorization }]) => [key, factorization.ridge]));
-      const unseen = [unseenOf(sampled, templates)];
-      const heldOut = input.heldOut ?? null;
-      const given = { requests, rows, hparams, targets, writes, ridges, before, after, unseen, heldOut, brief };
-      const proof = await proveEdit(model, given, watch);
-      const keys = await keysOfSites(model, rows, allSites(model.description.n_layers), after);
-      throwIfAborted(watch, 'finish the edit');
-      return {
-        schema: 1,
-        id: crypto.randomUUID(),
-        createdAt: Date.now(),
-        requests: requests.map(({ query: _query, subjectSpan: _span, ...request }) => request),
-        ...{ method, preset, hparams },
-        model: { name: model.name, hash: model.hash },
-        device: model.device.kind,
-        corpus: [...covariances.values()][0].corpus,
-        ...{ templates, scores, layers, leftOut, learningRates, patches, keys, proof },
-        losses: targets.losses,
-        parents: stack.map(({ edit, alpha }) => ({ id: edit.id, alpha })),
-      };
-    } finally {
-      disposePatches(after);
-    }
+    const ridges = new Map([...covariances].map(([key, { factorization }]) => [key, factorization.ridge]));
+    const keys = await keysAfter(model, rows, [...base, ...patches.map((patch) => ({ patch, alpha: 1 }))]);
+    throwIfAborted(watch, 'finish the edit');
+    return {
+      schema: 2,
+      app: __APP_VERSION__,
+      id: crypto.randomUUID(),
+      createdAt: Date.now(),
+      requests: requests.map(({ query: _query, subjectSpan: _span, ...request }) => request),
+      ...{ method, preset, hparams },
+      model: { name: model.name, revision: model.revision ?? null, hash: model.hash },
+      device: model.device.kind,
+      corpus: [...covariances.values()][0].corpus,
+      ...{ templates, scores, layers, leftOut, learningRates, patches, keys },
+      unseen: unseenOf(sampled, templates),
+      losses: targets.losses,
+      parents: stack.map(({ edit, alpha }) => ({ id: edit.id, alpha })),
+      proof: { sites: await proveSites(model, writes, ridges), requests: [], drift: null },
+    };
   } finally {
     disposePatches(before);
   }
@@ -124,6 +117,20 @@ function usedOf(sampled: TemplateGroups, prefixes: number): TemplateGroups {
 
 function unseenOf(sampled: TemplateGroups, used: TemplateGroups): string[] {
   return (sampled[1] ?? []).filter((template) => !used.flat().includes(template)).slice(-UNSEEN);
+}
+
+/** Keys at every site with some patches: memory for later edits. */
+async function keysAfter(
+  model: Model,
+  rows: EditRows,
+  dosed: readonly DosedPatch[],
+): Promise<ReadonlyMap<string, Tensor<'float64'>>> {
+  const after = placePatches(model.device, model.description, dosed);
+  try {
+    return await keysOfSites(model, rows, allSites(model.description.n_layers), after);
+  } finally {
+    disposePatches(after);
+  }
 }
 
 /** Keys of earlier edits, by site. */

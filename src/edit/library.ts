@@ -1,4 +1,4 @@
-import { deleteRecord, getRecord, listRecords, putRecord, type RecordKind } from '../store/keep.ts';
+import { deleteRecord, getRecord, listKeys, putRecord, type RecordKind } from '../store/keep.ts';
 import type { Database } from '../store/database.ts';
 import type { Edit } from './record.ts';
 
@@ -10,18 +10,19 @@ export interface StackEntry {
   readonly alpha: number;
 }
 
-const EDITS: RecordKind<Edit> = { name: 'edit', version: 1 };
-const STACKS: RecordKind<readonly StackEntry[]> = { name: 'stack', version: 1 };
-
-/** Keeps an edit; it can be found again by its model. Resolves with whether it will outlive the page. */
+/** Keeps an edit; it can be found again by its id. Resolves with whether it will outlive the page. */
 export function saveEdit(database: Database, edit: Edit): Promise<boolean> {
   return putRecord(database, EDITS, edit.id, edit);
 }
 
-/** All edits of a model, oldest first. */
-export async function listEdits(database: Database, modelHash: string): Promise<Edit[]> {
-  const all = await listRecords(database, EDITS);
-  return all.map(({ value }) => value).filter((edit) => edit.model.hash === modelHash);
+/** A kept edit; undefined when there is none, or none that can be read. */
+export function loadEdit(database: Database, id: string): Promise<Edit | undefined> {
+  return getRecord(database, EDITS, id);
+}
+
+/** Ids of all kept edits, of whatever model. */
+export function listEditIds(database: Database): Promise<string[]> {
+  return listKeys(database, EDITS);
 }
 
 /** Forgets an edit. */
@@ -37,4 +38,20 @@ export function saveStack(database: Database, modelHash: string, stack: readonly
 /** Order, switches and doses as they were kept; empty when there are none. */
 export async function loadStack(database: Database, modelHash: string): Promise<readonly StackEntry[]> {
   return (await getRecord(database, STACKS, modelHash)) ?? [];
+}
+
+// ---
+
+const EDITS: RecordKind<Edit> = { name: 'edit', version: 2, upgrade: renewEdit };
+const STACKS: RecordKind<readonly StackEntry[]> = { name: 'stack', version: 1 };
+
+/** Version 1 knew neither the app nor the model's revision, and kept no templates for a later check. */
+type FirstEdit = Omit<Edit, 'schema' | 'app' | 'unseen' | 'model'> & {
+  readonly model: Omit<Edit['model'], 'revision'>;
+};
+
+function renewEdit(old: unknown, version: number): Edit | undefined {
+  if (version !== 1) return undefined;
+  const edit = old as FirstEdit;
+  return { ...edit, schema: 2, app: 'unknown', unseen: [], model: { ...edit.model, revision: null } };
 }

@@ -9,10 +9,10 @@ import type { PlacedPatches } from '../model/patch.ts';
 import { scoreContinuations, type Score } from '../model/score.ts';
 import { drift, repetition, type Drift } from './damage.ts';
 import type { Hparams } from './hparams.ts';
+import type { LossParts } from './loss.ts';
 import type { ValidRequest } from './request.ts';
-import { promptIds, type EditRows, type TemplateGroups } from './rows.ts';
+import { promptIds, type EditRows } from './rows.ts';
 import { spotCheck, type SpotCheck } from './spot-check.ts';
-import type { Targets } from './target.ts';
 import type { SiteWrite } from './write.ts';
 
 /** What was written at one site. */
@@ -81,14 +81,15 @@ export interface ProofOptions {
   readonly requests: readonly ValidRequest[];
   readonly rows: EditRows;
   readonly hparams: Hparams;
-  readonly targets: Targets;
-  readonly writes: readonly SiteWrite[];
-  readonly ridges: ReadonlyMap<string, number>;
+  /** Of the optimization, per request. */
+  readonly losses: readonly (readonly LossParts[])[];
+  /** What was written where: see `proveSites`. */
+  readonly sites: readonly SiteProof[];
   /** Patches before this edit, and with it. */
   readonly before: PlacedPatches;
   readonly after: PlacedPatches;
   /** Prefixes that the optimization hasn't seen. */
-  readonly unseen: TemplateGroups;
+  readonly unseen: readonly string[];
   /** Unrelated sentences for the drift; null leaves it out. */
   readonly heldOut: readonly string[] | null;
   /** Leave out continuations, spot checks and drift. */
@@ -100,19 +101,18 @@ const CONTINUATION = 30;
 
 /** Measures what an edit did: on its own rows, on paraphrases, and on unrelated text. */
 export async function proveEdit(model: Model, options: ProofOptions, watch: Watch = {}): Promise<Proof> {
-  const { requests, before, after, heldOut, brief } = options;
+  const { requests, sites, before, after, heldOut, brief } = options;
   const total = requests.length + 2;
   const step = (done: number) => {
     throwIfAborted(watch, 'verify the edit');
     watch.progress?.({ stage: 'verify', done, total, unit: 'steps' });
   };
   step(0);
-  const sites = await proveSites(model, options);
   const written = await scoreRows(model, options);
   const proofs: RequestProof[] = [];
   for (const i of requests.keys()) {
     step(1 + i);
-    proofs.push(await proveRequest(model, options, i, written, sites, watch));
+    proofs.push(await proveRequest(model, options, i, written, watch));
   }
   step(total - 1);
   const drifted = !brief && heldOut && heldOut.length > 0 ? await drift(model, heldOut, before, after, watch) : null;
@@ -120,9 +120,16 @@ export async function proveEdit(model: Model, options: ProofOptions, watch: Watc
   return { sites, requests: proofs, drift: drifted };
 }
 
-// ---
-
-async function proveSites(model: Model, { writes, ridges }: ProofOptions): Promise<SiteProof[]> {
+/**
+ * What was written at each site.
+ *
+ * @param ridges those of the factors, by site
+ */
+export async function proveSites(
+  model: Model,
+  writes: readonly SiteWrite[],
+  ridges: ReadonlyMap<string, number>,
+): Promise<SiteProof[]> {
   const proofs: SiteProof[] = [];
   for (const { site, patch, s, share, weight, memory, residual } of writes) {
     const { kernels, checkpoint, description } = model;
@@ -150,6 +157,8 @@ async function proveSites(model: Model, { writes, ridges }: ProofOptions): Promi
   return proofs;
 }
 
+// ---
+
 /** Mean NLL of each request over all its rows, on the written model. */
 async function scoreRows(model: Model, { rows, after }: ProofOptions): Promise<number[]> {
   const items = rows.rows.map(({ request, ids, queryLast }) => ({
@@ -168,10 +177,9 @@ async function proveRequest(
   options: ProofOptions,
   i: number,
   written: readonly number[],
-  sites: readonly SiteProof[],
   watch: Watch,
 ): Promise<RequestProof> {
-  const { requests, rows, targets, hparams, before, after, brief } = options;
+  const { requests, rows, losses, sites, hparams, before, after, brief } = options;
   const prompt = promptIds(model, requests[i].query);
   const item = { prompt, target: rows.targets[i] };
   const [start] = await scoreContinuations(model, [item], before);
@@ -179,7 +187,7 @@ async function proveRequest(
   const took = end.best.every((id, t) => id === item.target[t]);
   const original = brief ? [] : await continuation(model, prompt, before, watch);
   const edited = brief ? [] : await continuation(model, prompt, after, watch);
-  const optimizedNll = targets.losses[i].at(-1)?.nll ?? NaN;
+  const optimizedNll = losses[i].at(-1)?.nll ?? NaN;
   return {
     took,
     before: toTargetScore(start),

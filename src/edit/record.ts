@@ -17,7 +17,9 @@ export interface LeftOut {
 
 /** Everything an edit leaves behind: what is saved, undone, shown and exported.   [design.md 5] */
 export interface Edit {
-  readonly schema: 1;
+  readonly schema: 2;
+  /** Version of the app that made it. */
+  readonly app: string;
   readonly id: string;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
@@ -25,11 +27,14 @@ export interface Edit {
   readonly method: MethodName;
   readonly preset: PresetName;
   readonly hparams: Hparams;
-  readonly model: { readonly name: string; readonly hash: string };
+  /** `revision` is null where the model's place has no versions. */
+  readonly model: { readonly name: string; readonly revision: string | null; readonly hash: string };
   readonly device: string;
   /** What C₀ was gathered from: fingerprint, or "given". */
   readonly corpus: string;
   readonly templates: TemplateGroups;
+  /** Templates that were sampled beside those, for the check. */
+  readonly unseen: readonly string[];
   /** Cosines of every request on the unedited model, and the layers that followed from them. */
   readonly scores: readonly LayerScores[];
   readonly layers: LayerSets;
@@ -42,6 +47,7 @@ export interface Edit {
   readonly keys: ReadonlyMap<string, Tensor<'float64'>>;
   /** Edits it was computed on top of, with their doses. */
   readonly parents: readonly { readonly id: string; readonly alpha: number }[];
+  /** Without requests while the edit is solved and not yet checked. */
   readonly proof: Proof;
 }
 

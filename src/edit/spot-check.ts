@@ -3,7 +3,7 @@ import type { Model } from '../model/model.ts';
 import type { PlacedPatches } from '../model/patch.ts';
 import { scoreContinuations } from '../model/score.ts';
 import { targetText, type ValidRequest } from './request.ts';
-import { promptIds, type TemplateGroups } from './rows.ts';
+import { promptIds } from './rows.ts';
 
 /** One question asked after the edit. */
 export interface SpotCheck {
@@ -25,7 +25,7 @@ const NAMES = ['Anna', 'David'];
 export async function spotCheck(
   model: Model,
   { query, target, paraphrases = [] }: ValidRequest,
-  unseen: TemplateGroups,
+  unseen: readonly string[],
   after: PlacedPatches,
   watch: Watch,
 ): Promise<SpotCheck[]> {
@@ -36,7 +36,7 @@ export async function spotCheck(
       ...NAMES.map((name) => ({ query: named(query, name), target: named(target, name), kind: 'name' as const })),
     );
   }
-  for (const template of unseen.flat()) {
+  for (const template of unseen) {
     asked.push({ query: template.replace('{}', () => query), target, kind: 'prefix' });
   }
   const items = asked.map((each) => ({

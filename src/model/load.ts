@@ -17,11 +17,10 @@ export async function loadModel(source: ModelSource, device: Device, watch: Watc
   const tokenizer = await readTokenizer(source, description, watch);
   const checkpoint = await openCheckpoint(source, description, watch);
   // The checkpoint knows better than the config whether the head is tied.
-  return assembleModel(
-    { name: source.name, description: checkpoint.description, tokenizer, checkpoint },
-    device,
-    watch,
-  );
+  const { name, revision } = source;
+  const { description: known } = checkpoint;
+  const parts = { name, description: known, tokenizer, checkpoint, ...(revision !== undefined && { revision }) };
+  return assembleModel(parts, device, watch);
 }
 
 // ---

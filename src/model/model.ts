@@ -12,6 +12,8 @@ import type { Checkpoint } from './weights.ts';
 /** A model ready to run: its weights are on the device, its graphs compiled. */
 export interface Model {
   readonly name: string;
+  /** Which version of it, where its place has versions. */
+  readonly revision?: string;
   /** Fingerprint of weights and config: what caches and saved edits are keyed by. */
   readonly hash: string;
   readonly description: ModelDescription;
@@ -37,7 +39,7 @@ export type EmptyFeeds = Readonly<
 >;
 
 /** What a model is made of before it is on a device. */
-export type ModelParts = Pick<Model, 'name' | 'description' | 'tokenizer' | 'checkpoint'>;
+export type ModelParts = Pick<Model, 'name' | 'revision' | 'description' | 'tokenizer' | 'checkpoint'>;
 
 /** Compiles a model's graphs and puts its weights on a device, layer by layer. */
 export async function assembleModel(parts: ModelParts, device: Device, watch: Watch = {}): Promise<Model> {

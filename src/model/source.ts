@@ -6,6 +6,7 @@ import { download, type DownloadOptions, downloadRange } from '../store/download
 import { createFileStore, type Expected, type FileStore } from '../store/files.ts';
 import { combineHashes } from '../store/hash.ts';
 import { parseJson } from '../store/json.ts';
+import { exclusively } from '../store/locks.ts';
 
 /** Where a model comes from: a folder in Hugging Face layout, wherever it lies. */
 export interface ModelSource {
@@ -50,17 +51,29 @@ export function httpSource(base: string, options: HttpSourceOptions): ModelSourc
     const key = folder + file;
     const url = `${base.replace(/\/$/, '')}/${file.split('/').map(encodeURIComponent).join('/')}`;
     const due = Object.hasOwn(expected, file) ? expected[file] : undefined;
-    const kept = await store.open(key, (start, end) => downloadRange(url, start, end, { ...patient, name: file }));
-    if (kept && (due === undefined || kept.hash === (await combineHashes(due.chunks)))) return { ...kept, name: file };
-    if (await store.canDoWithout(key, folder)) throw missing(name, file);
-    const writer = await store.write(key, due);
-    try {
-      await download(url, writer, { ...watch, ...patient, name: file });
-    } catch (error) {
-      if (error instanceof EditorError && error.code === 'missing-file') await store.noteMissing(key);
-      throw error;
-    }
-    return { ...(await writer.finish()), name: file };
+
+    const find = async (): Promise<ByteFile | undefined> => {
+      const kept = await store.open(key, (start, end) => downloadRange(url, start, end, { ...patient, name: file }));
+      if (kept && (due === undefined || kept.hash === (await combineHashes(due.chunks))))
+        return { ...kept, name: file };
+      if (await store.canDoWithout(key, folder)) throw missing(name, file);
+      return undefined;
+    };
+
+    const fetchWhole = async (): Promise<ByteFile> => {
+      const writer = await store.write(key, due);
+      try {
+        await download(url, writer, { ...watch, ...patient, name: file });
+      } catch (error) {
+        if (error instanceof EditorError && error.code === 'missing-file') await store.noteMissing(key);
+        throw error;
+      }
+      return { ...(await writer.finish()), name: file };
+    };
+
+    // Another tab may be fetching the same file: it is then waited for, and found.
+    const findOrFetch = async () => (await find()) ?? (await fetchWhole());
+    return (await find()) ?? exclusively(`file ${key}`, findOrFetch, watch?.signal);
   });
 
   return makeSource({ name, ...(revision !== undefined && { revision }) }, (file, watch) => {

@@ -36,13 +36,20 @@ export async function openChunks(
 
   const readChunk = async (index: number): Promise<Bytes> => {
     if (last?.index === index) return last.bytes;
-    const stored = (await database.get('chunks', chunkKey(key, index)))?.bytes;
+    const stored = (await readStored(chunkKey(key, index)))?.bytes;
     const good = stored && (checked.has(index) || (await sha256(stored)) === chunks[index]);
     const bytes = good ? stored : await mendChunk(index);
     checked.add(index);
     last = { index, bytes };
     return bytes;
   };
+
+  /** Where the store refuses to read, the bytes can still come again. */
+  const readStored = (chunk: string) =>
+    database.get('chunks', chunk).catch((refusal: unknown) => {
+      if (refetch === undefined) throw refusal;
+      return undefined;
+    });
 
   const mendChunk = async (index: number): Promise<Bytes> => {
     const start = index * chunkBytes;

@@ -64,27 +64,49 @@ export const MIGRATIONS: readonly Migration[] = [
   },
 ];
 
+/** What may happen between tabs that share the database. */
+export interface Neighbors {
+  /** An older version of this page holds the database in another tab: opening waits until that tab lets go. */
+  readonly onBlocked?: () => void;
+  /** The database is gone while this page still runs: every later call rejects with this error. */
+  readonly onGone?: (why: EditorError) => void;
+}
+
 /**
- * Opens the browser's database, bringing an older one up to date.
+ * Opens the browser's database, bringing an older one up to date. Gives way when a newer version of this page wants to.
  *
  * @throws EditorError `quota` when the browser refuses, or when a newer version of this page has made it
  */
-export async function openDatabase(name = 'palimpsest', migrations = MIGRATIONS): Promise<Database> {
+export async function openDatabase(
+  name = 'palimpsest',
+  migrations = MIGRATIONS,
+  { onBlocked, onGone }: Neighbors = {},
+): Promise<Database> {
+  let gone: EditorError | null = null;
+  const leave = (why: EditorError) => onGone?.((gone ??= why));
   const opened = await guarded('open the browser’s store', () =>
     openDB(name, migrations.length, {
       upgrade(database, from) {
         for (const migrate of migrations.slice(from)) migrate(database as IDBPDatabase);
       },
-      // A newer version of this page waits in another tab: it may have the database.
-      blocking: (_current, _next, event) => (event.target as IDBDatabase).close(),
+      blocked: () => onBlocked?.(),
+      blocking: (_current, _next, event) => {
+        (event.target as IDBDatabase).close();
+        leave(refusal('keep anything more', 'VersionError', ''));
+      },
+      terminated: () => leave(refusal('keep anything more', 'AbortError', 'the browser has closed it')),
     }),
   );
+  const within = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+    if (gone) throw gone;
+    return guarded(what, work);
+  };
   return {
-    get: (table, key) => guarded(`read ${key}`, () => opened.get(table, key)),
-    put: (table, key, value) => guarded(`store ${key}`, () => opened.put(table, value, key).then(() => true)),
+    get: (table, key) => within(`read ${key}`, () => opened.get(table, key)),
+    put: (table, key, value) => within(`store ${key}`, () => opened.put(table, value, key).then(() => true)),
     keys: (table, prefix) =>
-      guarded(`list ${prefix}`, async () => (await opened.getAllKeys(table, startingWith(prefix))) as string[]),
-    delete: (table, key) => guarded(`delete ${key}`, () => opened.delete(table, key)),
+      within(`list ${prefix}`, async () => (await opened.getAllKeys(table, startingWith(prefix))) as string[]),
+    delete: (table, key) => within(`delete ${key}`, () => opened.delete(table, key)),
     close: () => opened.close(),
   };
 }
@@ -193,11 +215,28 @@ async function guarded<T>(what: string, work: () => Promise<T>): Promise<T> {
   } catch (cause) {
     const { name, message } = cause instanceof Error ? cause : { name: 'Error', message: String(cause) };
     invariant(name !== 'DataCloneError', what, message);
-    const found = name === 'QuotaExceededError' ? 'the browser gives this page no more room' : `${name}: ${message}`;
-    const advice =
-      name === 'VersionError'
-        ? 'reload the page to get its newer version'
-        : 'free some disk space; until then nothing is kept for the next visit';
-    throw new EditorError('quota', what, found, advice, { reason: name }, { cause });
+    throw refusal(what, name, message, { cause });
   }
 }
+
+/** Why the browser keeps nothing more, in plain words where the name of the cause is known. */
+function refusal(what: string, name: string, message: string, options?: ErrorOptions): EditorError {
+  const [found, advice] = REFUSALS[name] ?? [
+    `the browser’s store refuses (${name}: ${message})`,
+    'go on from memory, or reload the page to try again',
+  ];
+  return new EditorError('quota', what, found, advice, { reason: name }, options);
+}
+
+const NO_STORE = [
+  'this browser stores nothing for this page',
+  'leave the private window, or let this site store data in the browser’s settings',
+] as const;
+
+const REFUSALS: Readonly<Record<string, readonly [found: string, advice: string]>> = {
+  QuotaExceededError: ['the browser gives this page no more room', 'free some disk space or delete other sites’ data'],
+  VersionError: ['the store now belongs to a newer version of this page', 'reload the page to get its newer version'],
+  // No IndexedDB at all, or one that is there and forbidden.
+  ReferenceError: NO_STORE,
+  SecurityError: NO_STORE,
+};

@@ -82,7 +82,12 @@ export async function storageEstimate(): Promise<{ readonly used: number; readon
   return usage === undefined || quota === undefined ? null : { used: usage, quota };
 }
 
-/** Asks the browser not to clear this page's store when the disk gets full; false where it doesn't agree. */
+/** Whether the browser has agreed not to clear this page's store when the disk gets full. */
+export async function isPersistent(): Promise<boolean> {
+  return (await storageManager()?.persisted()) ?? false;
+}
+
+/** Asks the browser for that; false where it doesn't agree. Only a page can ask, not a worker. */
 export async function persistStorage(): Promise<boolean> {
   return (await storageManager()?.persist()) ?? false;
 }

@@ -12,14 +12,6 @@ export interface RecordKind<T> {
   readonly upgrade?: (old: unknown, version: number) => T | undefined;
 }
 
-/** A kept value with its key. */
-export interface Kept<T> {
-  readonly key: string;
-  readonly value: T;
-  /** Milliseconds since 1970. */
-  readonly savedAt: number;
-}
-
 /**
  * Keeps a value, in place of an older one under the same key.
  *
@@ -33,15 +25,15 @@ export function putRecord<T>(database: Database, kind: RecordKind<T>, key: strin
 
 /** The value under a key, if there is one. */
 export async function getRecord<T>(database: Database, kind: RecordKind<T>, key: string): Promise<T | undefined> {
-  return (await getKept(database, kind, key))?.value;
+  const stored = await database.get('records', tableKey(kind, key));
+  if (stored === undefined) return undefined;
+  return stored.version === kind.version ? (stored.value as T) : kind.upgrade?.(stored.value, stored.version);
 }
 
-/** All values of a kind, oldest first. */
-export async function listRecords<T>(database: Database, kind: RecordKind<T>): Promise<Kept<T>[]> {
+/** The keys of all values of a kind, sorted. */
+export async function listKeys<T>(database: Database, kind: RecordKind<T>): Promise<string[]> {
   const prefix = tableKey(kind, '');
-  const keys = await database.keys('records', prefix);
-  const found = await Promise.all(keys.map((key) => getKept(database, kind, key.slice(prefix.length))));
-  return found.filter((each) => each !== undefined).sort((a, b) => a.savedAt - b.savedAt);
+  return (await database.keys('records', prefix)).map((key) => key.slice(prefix.length));
 }
 
 /** Forgets a value; nothing happens when there is none. */
@@ -50,14 +42,6 @@ export async function deleteRecord<T>(database: Database, kind: RecordKind<T>, k
 }
 
 // ---
-
-async function getKept<T>(database: Database, kind: RecordKind<T>, key: string): Promise<Kept<T> | undefined> {
-  const stored = await database.get('records', tableKey(kind, key));
-  if (stored === undefined) return undefined;
-  const { version, savedAt } = stored;
-  const value = version === kind.version ? (stored.value as T) : kind.upgrade?.(stored.value, version);
-  return value === undefined ? undefined : { key, value, savedAt };
-}
 
 function tableKey<T>(kind: RecordKind<T>, key: string): string {
   return `${kind.name}:${key}`;

@@ -1,11 +1,18 @@
 import { toEditorError, type EditorError } from '../base/errors.ts';
-import type { EditRequest, EditView, LayerPreview, LayerSets } from '../worker/api.ts';
+import type { EditRequest, EditSettings, EditView, LayerPreview, LayerSets } from '../worker/api.ts';
 import type { EngineClient } from '../worker/client.ts';
 import { Job, type OnTenth } from './job.svelte.ts';
 import { pause } from './pause.ts';
 import { makeRequest, toDraft, type Draft } from './request.ts';
 import type { Stage } from './stages.ts';
 import { chosenLayers, PRESET_IDS, settingsOf, type Changes, type PresetId } from './settings.ts';
+
+/** An edit that was asked for, as the form stood then. */
+export interface AskedEdit {
+  readonly id: number;
+  readonly request: EditRequest;
+  readonly settings: EditSettings;
+}
 
 /** The second step: what shall follow, where and how it is written, the edit itself and its proof. */
 export class Composer {
@@ -29,7 +36,15 @@ export class Composer {
   /** What will be written, as far as that is known. */
   readonly chosen: LayerSets = $derived(chosenLayers(this.changes, this.preview?.layers ?? NONE));
 
+  /** Edits that were asked for and wait for the one that runs, or for the model to be open again. */
+  waiting = $state.raw<readonly AskedEdit[]>([]);
+  /** The edit that was begun last. */
+  current = $state.raw<AskedEdit | null>(null);
+  #asked = 0;
+
+  /** Why the last edit that failed did: told until another one is asked for. */
   error = $state.raw<EditorError | null>(null);
+  #failed: AskedEdit | null = null;
   /** The person has stopped the last edit. */
   stopped = $state(false);
   /** The last edit that was finished here, with the time it took. */
@@ -116,13 +131,31 @@ export class Composer {
     }
   }
 
-  /** Makes the edit. Resolves with it; null when it was stopped or failed. */
-  async run(): Promise<EditView | null> {
-    Object.assign(this, { error: null, stopped: false, result: null });
-    const settings = settingsOf(this.preset, this.changes);
-    const { request } = this;
+  /** Puts the edit that the form describes behind those that wait. */
+  ask(): void {
+    this.#enqueue(this.request, settingsOf(this.preset, this.changes));
+  }
+
+  /** Puts the edit that failed behind those that wait, as it was asked for. */
+  askAgain(): void {
+    if (this.#failed) this.#enqueue(this.#failed.request, this.#failed.settings);
+  }
+
+  /** Takes back an edit that waits. */
+  withdraw(id: number): void {
+    this.waiting = this.waiting.filter((asked) => asked.id !== id);
+  }
+
+  /** Makes the edit that has waited longest. Resolves with it; null when it was stopped or failed. */
+  async runNext(): Promise<EditView | null> {
+    const [asked, ...rest] = this.waiting;
+    Object.assign(this, { waiting: rest, current: asked, stopped: false, result: null });
+    const { request, settings } = asked;
     const outcome = await this.job.run('edit the model', (watch) => this.#client.edit([request], settings, watch));
-    if (outcome.state === 'failed') this.error = outcome.error;
+    if (outcome.state === 'failed') {
+      this.error = outcome.error;
+      this.#failed = asked;
+    }
     if (outcome.state !== 'done') return null;
     this.lastSeconds = this.job.seconds - secondsOnce(this.job.stages);
     this.result = { edit: outcome.value, seconds: this.job.seconds };
@@ -134,6 +167,11 @@ export class Composer {
     const ran = this.job.cancel();
     if (ran) this.stopped = true;
     return ran;
+  }
+
+  #enqueue(request: EditRequest, settings: EditSettings): void {
+    this.error = null;
+    this.waiting = [...this.waiting, { id: ++this.#asked, request, settings }];
   }
 }
 

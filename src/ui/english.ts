@@ -106,7 +106,7 @@ export const english: Messages = {
     on: 'on',
     off: 'off',
     go: 'Edit',
-    goAgain: 'Edit again',
+    goNext: 'Edit after this',
     running: 'Editing …',
     lasts: (seconds) => `about ${seconds}`,
     keys: 'Ctrl Enter',
@@ -239,6 +239,7 @@ export const english: Messages = {
     keep: 'Keep',
     took: 'took',
     missed: 'did not take',
+    unchecked: 'not checked yet',
     stale: 'stale',
     staleNote: 'Computed on top of an edit that is off, dosed otherwise or gone.',
     method: (preset, sites) => `${preset}, ${sites} weights`,
@@ -251,6 +252,8 @@ export const english: Messages = {
     label: 'Running',
     elapsed: (seconds) => seconds,
     percent: (stage, percent) => `${stage}: ${percent}`,
+    waiting: 'Edits that wait',
+    next: (target) => `Next: “${target}”`,
   },
 
   device: {
@@ -328,11 +331,19 @@ export const english: Messages = {
   },
 
   notice: {
-    restarted: 'The model is open again, and your edits with it.',
-    died: 'The part that computes stopped, most likely for want of memory. It is starting again; finished edits are kept.',
+    died: (lost) =>
+      `The part that computes stopped, most likely for want of memory. It is starting again; finished edits are kept.${lost === null ? '' : ` The edit “${lost}” was running.`}`,
+    diedOften: 'It has stopped three times within a minute. Finished edits are kept; close other tabs, then try again',
+    restarted: (lost) =>
+      `The model is open again, and your edits with it.${lost === null ? '' : ` The edit “${lost}” was not finished: it can be made again below.`}`,
+    restartedSaved:
+      'The model is open again. The edit that was running had been written and saved; only its check is made again.',
     deviceLost: 'The graphics device went away. The model is being rebuilt; nothing needs to be done again.',
     deviceRebuilt: 'The model is back.',
-    notKept: (detail) => `Finished edits are not kept beyond this tab: ${detail}`,
+    notKept: (found, advice) =>
+      `From here on nothing is kept beyond this tab: ${found}. Everything goes on from memory; ${advice}.`,
+    storeBlocked:
+      'Another tab shows an older version of this page and holds the store. Close it, and this one goes on.',
     oneThread:
       'Neither this host nor this browser isolates the page, so the CPU works with one thread: everything works, but slower.',
     update: 'A new version is ready. It waits until you choose; your words and edits stay.',

@@ -90,7 +90,8 @@ export interface Messages {
     readonly on: string;
     readonly off: string;
     readonly go: string;
-    readonly goAgain: string;
+    /** The button while another edit runs. */
+    readonly goNext: string;
     readonly running: string;
     readonly lasts: (seconds: string) => string;
     readonly keys: string;
@@ -202,6 +203,7 @@ export interface Messages {
     readonly keep: string;
     readonly took: string;
     readonly missed: string;
+    readonly unchecked: string;
     readonly stale: string;
     readonly staleNote: string;
     readonly method: (preset: string, sites: string) => string;
@@ -214,6 +216,8 @@ export interface Messages {
     readonly label: string;
     readonly elapsed: (seconds: string) => string;
     readonly percent: (stage: string, percent: string) => string;
+    readonly waiting: string;
+    readonly next: (target: string) => string;
   };
 
   readonly device: {
@@ -268,11 +272,15 @@ export interface Messages {
   };
 
   readonly notice: {
-    readonly restarted: string;
-    readonly died: string;
+    /** The target of the edit that was lost on the way, if one was. */
+    readonly died: (lost: string | null) => string;
+    readonly diedOften: string;
+    readonly restarted: (lost: string | null) => string;
+    readonly restartedSaved: string;
     readonly deviceLost: string;
     readonly deviceRebuilt: string;
-    readonly notKept: (detail: string) => string;
+    readonly notKept: (found: string, advice: string) => string;
+    readonly storeBlocked: string;
     /** The CPU could do more: nothing isolates the page. */
     readonly oneThread: string;
     readonly update: string;

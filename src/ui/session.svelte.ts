@@ -8,21 +8,12 @@ import { Comparing } from './comparing.svelte.ts';
 import { Composer } from './composer.svelte.ts';
 import { Job } from './job.svelte.ts';
 import { language } from './language.svelte.ts';
+import { NoticeBoard } from './notices.svelte.ts';
 import type { Preferences } from './preferences.svelte.ts';
 import { toDraft, type Draft } from './request.ts';
 import type { Remedy } from './remedies.ts';
 import { Stack } from './stack.svelte.ts';
 import type { Stage } from './stages.ts';
-
-/** Something the page tells that nobody asked for. */
-export interface Notice {
-  readonly id: number;
-  readonly text: string;
-  /** A warning stays until it is dismissed or overtaken; news can be read once. */
-  readonly kind: 'news' | 'warning';
-  /** Something to choose, when nothing runs; such a notice stays until it is dismissed. */
-  readonly action?: { readonly name: string; readonly run: () => void };
-}
 
 /**
  * Everything that lives as long as the page: the engine's client, what it opened, and the state of each step. Holds no
@@ -33,23 +24,25 @@ export class Session {
   readonly #visit = beginVisit((update) => this.#offer(update));
   readonly #preferences: Preferences;
   readonly announcer = new Announcer();
+  readonly notices = new NoticeBoard(this.announcer);
   readonly opening: Job;
   readonly ask: Ask;
   readonly composer: Composer;
   readonly comparing: Comparing;
   readonly stack: Stack;
   #deaths: number[] = [];
-  #notices = 0;
+  #askedToPersist = false;
 
   phase = $state<'opening' | 'ready' | 'failed'>('opening');
   opened = $state.raw<Opened | null>(null);
   device = $state.raw<DeviceReport | null>(null);
   error = $state.raw<EditorError | null>(null);
-  notices = $state.raw<readonly Notice[]>([]);
   /** Why finished edits are not kept; null while they are. */
   notKept = $state<string | null>(null);
   /** Share of the statistics gathered so far for a first edit; null when nothing of the kind goes on. */
   preparing = $state<number | null>(null);
+  /** Whether an edit can be asked for: it may have to wait until the model is open again. */
+  readonly takesEdits: boolean = $derived(this.opened !== null && this.phase !== 'failed');
   /** The call that the job bar shows. */
   readonly job: Job | null = $derived.by(() => {
     if (this.opening.running) return this.opening;
@@ -76,6 +69,11 @@ export class Session {
   async open(choice: DeviceChoice = this.#preferences.device): Promise<void> {
     this.#preferences.set({ device: choice });
     this.composer.cancel();
+    await this.#open();
+  }
+
+  async #open(): Promise<void> {
+    const choice = this.#preferences.device;
     const isFirst = this.opened === null;
     Object.assign(this, { phase: 'opening', error: null });
     if (isFirst && this.#preferences.draft) this.#fill(this.#preferences.draft);
@@ -99,8 +97,10 @@ export class Session {
     if (isFirst && !this.#preferences.draft && example) this.take(example);
     else this.#readAll();
     if (opened.edits.length > 0) void this.comparing.run();
-    if (isFirst && opened.device.kind === 'wasm' && !opened.device.isolated) this.#tell(say.notice.oneThread, 'news');
+    if (isFirst && opened.device.kind === 'wasm' && !opened.device.isolated)
+      this.notices.tell(say.notice.oneThread, 'news');
     this.#visit.opened();
+    void this.#editAll();
   }
 
   /** Stops opening; the page stays as it is and can open again. */
@@ -130,19 +130,34 @@ export class Session {
     void this.composer.refreshPreview(2 * TYPING);
   }
 
-  /** Makes the edit that the form describes. */
+  /** Makes the edit that the form describes, after those that were asked for before. */
   async edit(): Promise<void> {
-    if (this.phase !== 'ready' || this.composer.job.running || this.composer.target.trim() === '') return;
-    const edit = await this.composer.run();
-    const { say } = language;
-    if (edit) {
-      const took = edit.proof.requests.every((request) => request.took);
-      this.announcer.result(took ? say.proof.took : say.proof.missed);
-    } else if (this.composer.error) {
-      this.announcer.result(say.error.title[this.composer.error.code]);
+    if (!this.takesEdits || this.composer.target.trim() === '') return;
+    this.composer.ask();
+    await this.#editAll();
+  }
+
+  /** Makes the edit again that has failed. */
+  async editAgain(): Promise<void> {
+    this.composer.askAgain();
+    await this.#editAll();
+  }
+
+  /** Makes the edits that wait, one after the other. */
+  async #editAll(): Promise<void> {
+    while (this.phase === 'ready' && !this.composer.job.running && this.composer.waiting.length > 0) {
+      const edit = await this.composer.runNext();
+      const { say } = language;
+      if (edit) {
+        const took = edit.proof.requests.every((request) => request.took);
+        this.announcer.result(took ? say.proof.took : say.proof.missed);
+        void this.#persist();
+      } else if (this.composer.error) {
+        this.announcer.result(say.error.title[this.composer.error.code]);
+      }
+      // Also after a stop: an edit that was finished just before it is there, and must be seen.
+      if (this.phase === 'ready') await this.stack.reload();
     }
-    // Also after a stop: an edit that was finished just before it is there, and must be seen.
-    await this.stack.reload();
   }
 
   /** After an edit that didn't take: switches it off, changes what the remedy says, edits again. */
@@ -158,10 +173,6 @@ export class Session {
     const ran = this.composer.cancel();
     if (ran) this.announcer.result(language.say.edit.cancelled);
     return ran;
-  }
-
-  dismiss(id: number): void {
-    this.notices = this.notices.filter((notice) => notice.id !== id);
   }
 
   #fill({ prompt, target, subject }: Draft): void {
@@ -189,18 +200,20 @@ export class Session {
 
   #hear(event: EngineEvent): void {
     const { notice } = language.say;
-    if (event.kind === 'device-lost') this.#tell(notice.deviceLost, 'warning');
+    if (event.kind === 'device-lost') this.notices.tell(notice.deviceLost, 'warning');
     if (event.kind === 'preparing' && event.progress.stage === 'covariance') {
       this.preparing = event.progress.done / Math.max(1, event.progress.total);
     }
     if (event.kind === 'prepared') this.preparing = null;
     if (event.kind === 'not-kept') {
-      this.notKept = event.detail;
-      this.#tell(notice.notKept(event.detail), 'warning');
+      this.notKept = event.found;
+      this.notices.tell(notice.notKept(event.found, event.advice), 'warning');
     }
+    if (event.kind === 'store-blocked') this.notices.tell(notice.storeBlocked, 'warning');
+    if (event.kind === 'stack') this.stack.take(event.edits);
     if (event.kind === 'device-rebuilt') {
       this.device = event.device;
-      this.#tell(notice.deviceRebuilt, 'news');
+      this.notices.tell(notice.deviceRebuilt, 'news');
       void this.ask.refresh();
     }
   }
@@ -208,32 +221,41 @@ export class Session {
   /** The worker has died: another one opens the same model, unless that has just been tried. */
   #revive(): void {
     const now = Date.now();
+    const { composer } = this;
+    const lost = composer.job.running ? (composer.current?.request.target ?? null) : null;
     this.#deaths = [...this.#deaths.filter((then) => now - then < 60_000), now];
-    this.#tell(language.say.notice.died, 'warning');
+    this.notices.tell(language.say.notice.died(lost), 'warning');
     if (this.#deaths.length > 2) {
-      const { died } = language.say.notice;
       const { title } = language.say.error;
+      const found = language.say.notice.diedOften;
       Object.assign(this, {
         phase: 'failed',
-        error: new EditorError('worker-died', 'go on', title['worker-died'], died, { deaths: this.#deaths.length }),
+        error: new EditorError('worker-died', 'go on', title['worker-died'], found, { deaths: this.#deaths.length }),
       });
       return;
     }
-    void this.open().then(() => {
-      if (this.phase === 'ready') this.#tell(language.say.notice.restarted, 'news');
+    void this.#open().then(() => {
+      if (this.phase !== 'ready') return;
+      const { notice } = language.say;
+      const isSaved = this.stack.edits.some(
+        ({ proof, requests }) => proof.requests.length === 0 && requests[0].target === lost,
+      );
+      if (isSaved) composer.error = null;
+      this.notices.tell(isSaved ? notice.restartedSaved : notice.restarted(lost), 'news');
     });
   }
 
-  /** A notice overtakes the ones before it: there is one state of things. An offer stands beside it. */
-  #tell(text: string, kind: Notice['kind'], action?: Notice['action']): void {
-    const others = this.notices.filter((notice) => (notice.action === undefined) === (action !== undefined));
-    this.notices = [...others, { id: ++this.#notices, text, kind, ...(action && { action }) }];
-    this.announcer.result(text);
+  /** Asked when there is something worth keeping: a browser that passes the question on is then understood. */
+  async #persist(): Promise<void> {
+    const { opened } = this;
+    if (this.#askedToPersist || !opened?.kept.ok || opened.kept.reason === '') return;
+    this.#askedToPersist = true;
+    if (await this.#client.persist()) this.opened = { ...opened, kept: { ok: true, reason: '' } };
   }
 
   #offer(update: () => void): void {
     const { notice } = language.say;
-    this.#tell(notice.update, 'news', { name: notice.updateNow, run: update });
+    this.notices.tell(notice.update, 'news', { name: notice.updateNow, run: update });
   }
 }
 

@@ -26,6 +26,12 @@ export class Stack {
     await this.#try('list edits', () => this.#client.edits());
   }
 
+  /** Takes what the engine tells by itself: another tab has changed something, or a check was finished. */
+  take(edits: readonly EditView[]): void {
+    this.edits = edits;
+    this.#onChange();
+  }
+
   /** Switches or doses one edit: shown at once, computed after `delay` milliseconds without another change. */
   async set(id: string, change: Partial<Pick<EditView, 'on' | 'alpha'>>, delay = 0): Promise<void> {
     this.#controller?.abort();

@@ -181,7 +181,12 @@ export interface Comparison {
 export type EngineEvent =
   | { readonly kind: 'device-lost'; readonly detail: string }
   | { readonly kind: 'device-rebuilt'; readonly device: DeviceReport }
-  | { readonly kind: 'not-kept'; readonly detail: string }
+  /** The browser keeps nothing more: why, and what helps. */
+  | { readonly kind: 'not-kept'; readonly found: string; readonly advice: string }
+  /** Another tab, with an older version of this page, holds the store: opening waits for it. */
+  | { readonly kind: 'store-blocked' }
+  /** The edits have changed without this page's doing: in another tab, or a check was finished. */
+  | { readonly kind: 'stack'; readonly edits: readonly EditView[] }
   /** Statistics for editing are gathered in the background, until `prepared`. */
   | { readonly kind: 'preparing'; readonly progress: Progress }
   | { readonly kind: 'prepared' };
@@ -222,6 +227,10 @@ export interface EngineApi {
   remove(id: string): Promise<readonly EditView[]>;
   /** Stops the call with this job number; it rejects with `aborted`. */
   abort(job: number): Promise<void>;
-  /** Names who hears what changes without being asked for. */
-  listen(onEvent: (event: EngineEvent) => void): Promise<void>;
+  /**
+   * Names who hears what changes without being asked for.
+   *
+   * @returns a lock that the worker holds as long as it lives (see `whenReleased`); null where there are no locks
+   */
+  listen(onEvent: (event: EngineEvent) => void): Promise<string | null>;
 }

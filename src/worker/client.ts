@@ -3,6 +3,8 @@ import { abortError } from '../base/errors.ts';
 import type { Watch } from '../base/tasks.ts';
 import type { StackEntry } from '../edit/library.ts';
 import type { Sampling } from '../model/generate.ts';
+import { persistStorage } from '../store/files.ts';
+import { whenReleased } from '../store/locks.ts';
 import type {
   Comparison,
   DeviceChoice,
@@ -93,9 +95,14 @@ export class EngineClient {
     return this.#call('remove an edit', undefined, (engine) => engine.remove(id));
   }
 
+  /** Asks the browser not to clear what is kept here when the disk gets full. Resolves with whether it agrees. */
+  persist(): Promise<boolean> {
+    return persistStorage().catch(() => false);
+  }
+
   /** Ends the worker; waiting calls reject with `worker-died`. */
   dispose(): void {
-    this.#die('closed');
+    this.#end('closed');
   }
 
   /** Starts the worker when there is none. */
@@ -103,18 +110,24 @@ export class EngineClient {
     if (this.#remote) return this.#remote;
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'palimpsest' });
     const remote = wrap<PackedEngine>(worker);
+    const die = (detail: string) => {
+      if (this.#worker !== worker) return;
+      this.#end(detail);
+      this.#onDeath();
+    };
     worker.addEventListener('error', (event) => {
       event.preventDefault();
-      this.#die(event.message);
-      this.#onDeath();
+      die(event.message);
     });
     this.#worker = worker;
     this.#remote = remote;
-    await remote.listen(proxy(this.#onEvent));
+    const life = unpack(await remote.listen(proxy(this.#onEvent)));
+    // A worker that is killed raises no event, but its locks are released.
+    if (life) void whenReleased(life).then(() => die(''));
     return remote;
   }
 
-  #die(detail: string): void {
+  #end(detail: string): void {
     this.#worker?.terminate();
     this.#worker = null;
     this.#remote = null;

@@ -2,7 +2,6 @@ import { EditorError, toEditorError } from '../base/errors.ts';
 import { makeRandom } from '../base/random.ts';
 import { makeQueue, throttle, type Watch } from '../base/tasks.ts';
 import { measureLayers } from '../edit/cosines.ts';
-import { computeEdit } from '../edit/edit.ts';
 import type { Hparams } from '../edit/hparams.ts';
 import type { StackEntry } from '../edit/library.ts';
 import { candidateLayers, chooseLayers } from '../edit/rank.ts';
@@ -13,6 +12,7 @@ import { candidateSites } from '../edit/sites.ts';
 import { generate, type Sampling } from '../model/generate.ts';
 import type { PlacedPatches } from '../model/patch.ts';
 import { nextDistributions, topCandidates } from '../model/score.ts';
+import { holdForLife } from '../store/locks.ts';
 import type {
   Comparison,
   DeviceChoice,
@@ -48,8 +48,9 @@ export class Engine implements EngineApi {
   /** How often the graphics device went away by itself. */
   #losses = 0;
 
-  async listen(onEvent: (event: EngineEvent) => void): Promise<void> {
+  listen(onEvent: (event: EngineEvent) => void): Promise<string | null> {
     this.#tell = onEvent;
+    return holdForLife('worker');
   }
 
   async abort(job: number): Promise<void> {
@@ -118,15 +119,14 @@ export class Engine implements EngineApi {
   ): Promise<EditView> {
     return this.#run(job, onProgress, (watch) =>
       this.#exclusive(async () => {
-        const { model, covariances, heldOut } = this.#studio;
+        const { covariances, heldOut } = this.#studio;
         const { method, preset } = settings;
         const input = {
           requests: validateRequests([...requests]),
           ...{ method, preset, covariances, heldOut },
           hparams: this.#settings(settings),
-          stack: this.#stack.active,
         };
-        return this.#stack.push(await computeEdit(model, input, watch));
+        return this.#stack.make(input, watch);
       }),
     );
   }
@@ -181,7 +181,7 @@ export class Engine implements EngineApi {
     const controller = new AbortController();
     this.#jobs.set(job, controller);
     const { signal } = controller;
-    const watch: Watch = onProgress ? { signal, progress: throttle(onProgress, 50) } : { signal };
+    const watch: Watch = onProgress ? { signal, progress: throttle(onProgress, 100) } : { signal };
     try {
       return await work(watch);
     } finally {
@@ -195,12 +195,22 @@ export class Engine implements EngineApi {
     this.#opened = null;
     before?.stack.dispose();
     await before?.studio.dispose();
-    const studio = await openStudio(choice, watch, ({ found }) => this.#tell({ kind: 'not-kept', detail: found }));
-    const stack = await restoreStack(studio);
+    const studio = await openStudio(choice, watch, {
+      onBlocked: () => this.#tell({ kind: 'store-blocked' }),
+      onGone: ({ found, advice }) => this.#tell({ kind: 'not-kept', found, advice }),
+    });
+    const stack = await restoreStack(studio, () => this.#tell({ kind: 'stack', edits: stack.views() }));
     this.#opened = { studio, stack };
     studio.onLost((detail) => void this.#rebuild(choice, detail));
-    void this.#prepare(studio);
+    void this.#finishChecks(studio, stack).then(() => this.#prepare(studio));
     return { ...reportOf(studio), edits: stack.views() };
+  }
+
+  /** Checks what was solved and not checked when the last tab closed or the worker died; it counts in the meantime. */
+  async #finishChecks({ closed: signal }: Studio, stack: EditStack): Promise<void> {
+    while (await this.#exclusive(() => stack.finishCheck({ signal })).catch(() => false)) {
+      this.#tell({ kind: 'stack', edits: stack.views() });
+    }
   }
 
   /**

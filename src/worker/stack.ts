@@ -1,27 +1,38 @@
 import { EditorError } from '../base/errors.ts';
-import { deleteEdit, listEdits, loadStack, saveEdit, saveStack, type StackEntry } from '../edit/library.ts';
+import type { Watch } from '../base/tasks.ts';
+import { checkEdit } from '../edit/check.ts';
+import { solveEdit, type EditInput } from '../edit/edit.ts';
+import { deleteEdit, listEditIds, loadEdit, loadStack, saveEdit, saveStack, type StackEntry } from '../edit/library.ts';
 import { dosedPatches, type Edit, type StackedEdit, type Standing } from '../edit/record.ts';
 import { disposePatches, placePatches, type PlacedPatches } from '../model/patch.ts';
+import { exclusively } from '../store/locks.ts';
 import type { EditView } from './api.ts';
 import type { Studio } from './studio.ts';
 import { toView } from './views.ts';
 
 /**
  * The edits of one model, bottom first, with their switches and doses: kept in the database, and placed on the device
- * when a run needs them.
+ * when a run needs them. Several tabs may show the same stack: each change is made to the stack as it is kept, one tab at
+ * a time, and the other tabs hear of it and read it again.
  */
 export class EditStack {
   readonly #studio: Studio;
+  readonly #neighbors: BroadcastChannel;
   #standing: readonly Standing[] = [];
+  /** Kept edits of other models. */
+  readonly #foreign = new Set<string>();
+  /** Kept edits of this tab that are being checked: not part of the stack yet. */
+  readonly #pending = new Set<string>();
   /** Patches of the edits that are on; made when first needed. */
   #placed: PlacedPatches | null = null;
   /** Placed patches that were replaced while a run may still read them. */
   readonly #retired: PlacedPatches[] = [];
 
   /** Use `restoreStack`. */
-  constructor(studio: Studio, standing: readonly Standing[]) {
+  constructor(studio: Studio, onChange: () => void) {
     this.#studio = studio;
-    this.#standing = standing;
+    this.#neighbors = new BroadcastChannel(this.#name);
+    this.#neighbors.onmessage = () => void this.reread().then(onChange);
   }
 
   /** The edits that are on, for the next one to be made on top of. */
@@ -36,38 +47,79 @@ export class EditStack {
 
   /** Patches of the edits that are on. They stay valid until `sweep`, whatever happens to the stack. */
   patches(): PlacedPatches {
-    if (this.#placed) return this.#placed;
     const { device, description } = this.#studio.model;
-    this.#placed = placePatches(device, description, dosedPatches(this.active));
-    return this.#placed;
+    return (this.#placed ??= placePatches(device, description, dosedPatches(this.active)));
   }
 
-  /** Saves an edit and puts it on top, switched on. */
-  async push(edit: Edit): Promise<EditView> {
-    await saveEdit(this.#studio.database, edit);
-    const standing = { edit, on: true, alpha: 1 };
-    await this.#set([...this.#standing, standing]);
-    return toView(standing, this.#standing);
+  /** Takes the stack as it is kept. Edits that no kept order knows are on top, switched on. */
+  async reread(): Promise<void> {
+    await this.#alone(() => this.#read());
   }
 
   /**
-   * Order, switches and doses of all edits.
-   *
-   * @throws EditorError `invalid-input` when the list isn't of exactly these edits
+   * Makes an edit and puts it on top, switched on. It is kept as soon as it is solved: should this tab end before the check
+   * does, the next one finds the edit and checks it.
    */
-  async arrange(entries: readonly StackEntry[]): Promise<void> {
-    const found = entries.map(({ id, on, alpha }) => ({ edit: this.#find(id), on, alpha }));
-    const isWhole = new Set(entries.map(({ id }) => id)).size === this.#standing.length;
-    if (!isWhole) throw unknown(`${entries.length} of ${this.#standing.length} edits`);
-    if (!entries.every(({ alpha }) => Number.isFinite(alpha))) throw unknown('a dose that is no number');
-    await this.#set(found);
+  async make(input: Omit<EditInput, 'stack'>, watch: Watch): Promise<EditView> {
+    const { database, model } = this.#studio;
+    const given = { ...input, stack: this.active };
+    const solved = await solveEdit(model, given, watch);
+    this.#pending.add(solved.id);
+    await saveEdit(database, solved);
+    try {
+      await this.#push(await checkEdit(model, solved, given, watch));
+    } catch (error) {
+      // With its device an edit loses only the check, which follows when the device is back.
+      if (!(error instanceof EditorError && error.code === 'device-lost')) await deleteEdit(database, solved.id);
+      this.#pending.delete(solved.id);
+      throw error;
+    }
+    return this.views().find(({ id }) => id === solved.id) as EditView;
   }
 
-  /** Forgets an edit. Throws `invalid-input` for one that isn't here. */
+  /** Checks an edit whose check was cut off. Resolves with whether there was one. */
+  async finishCheck(watch: Watch): Promise<boolean> {
+    const { heldOut, model } = this.#studio;
+    const cut = this.#standing.find(({ edit }) => !isChecked(edit))?.edit;
+    if (!cut) return false;
+    const stack = cut.parents.flatMap(({ id, alpha }) => {
+      const edit = this.#find(id);
+      return edit ? [{ edit, alpha }] : [];
+    });
+    const checked = await checkEdit(model, cut, { stack, heldOut }, watch);
+    await this.#change(async (standing) => {
+      // Another tab may have removed it meanwhile.
+      if (this.#find(cut.id)) await saveEdit(this.#studio.database, checked);
+      return standing.map((each) => (each.edit.id === cut.id ? { ...each, edit: checked } : each));
+    });
+    return true;
+  }
+
+  /**
+   * Order, switches and doses. Edits that the list doesn't name, since another tab has just made them, stay on top; those
+   * that another tab has removed stay removed.
+   *
+   * @throws EditorError `invalid-input` for an edit that is named twice and a dose that is no number
+   */
+  async arrange(entries: readonly StackEntry[]): Promise<void> {
+    const ids = new Set(entries.map(({ id }) => id));
+    if (ids.size < entries.length) throw unfit(`one of ${entries.length} edits is named twice`);
+    if (!entries.every(({ alpha }) => Number.isFinite(alpha))) throw unfit('a dose is no number');
+    await this.#change(async (standing) => {
+      const named = entries.flatMap(({ id, on, alpha }) => {
+        const edit = this.#find(id);
+        return edit ? [{ edit, on, alpha }] : [];
+      });
+      return [...named, ...standing.filter(({ edit }) => !ids.has(edit.id))];
+    });
+  }
+
+  /** Forgets an edit. */
   async remove(id: string): Promise<void> {
-    this.#find(id);
-    await this.#set(this.#standing.filter(({ edit }) => edit.id !== id));
-    await deleteEdit(this.#studio.database, id);
+    await this.#change(async (standing) => {
+      await deleteEdit(this.#studio.database, id);
+      return standing.filter(({ edit }) => edit.id !== id);
+    });
   }
 
   /** Frees patches that were replaced: to be called when no run is under way. */
@@ -76,25 +128,67 @@ export class EditStack {
   }
 
   dispose(): void {
+    this.#neighbors.close();
     this.#retire();
     this.sweep();
   }
 
-  #find(id: string): Edit {
-    const known = this.#standing.find(({ edit }) => edit.id === id);
-    if (known) return known.edit;
-    throw unknown(id);
+  async #push(edit: Edit): Promise<void> {
+    await this.#change(async (standing) => {
+      await saveEdit(this.#studio.database, edit);
+      this.#pending.delete(edit.id);
+      return [...standing, { edit, on: true, alpha: 1 }];
+    });
   }
 
-  async #set(standing: readonly Standing[]): Promise<void> {
-    this.#standing = standing;
-    this.#retire();
+  get #name(): string {
+    return `palimpsest stack of ${this.#studio.model.hash}`;
+  }
+
+  #find(id: string): Edit | undefined {
+    return this.#standing.find(({ edit }) => edit.id === id)?.edit;
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    return exclusively(this.#name, work);
+  }
+
+  /** Changes the stack as it is kept, and tells the other tabs. */
+  #change(next: (standing: readonly Standing[]) => Promise<readonly Standing[]>): Promise<void> {
+    return this.#alone(async () => {
+      await this.#read();
+      this.#standing = await next(this.#standing);
+      this.#retire();
+      const entries = this.#standing.map(({ edit, on, alpha }) => ({ id: edit.id, on, alpha }));
+      await saveStack(this.#studio.database, this.#studio.model.hash, entries);
+      this.#neighbors.postMessage(null);
+    });
+  }
+
+  async #read(): Promise<void> {
     const { database, model } = this.#studio;
-    await saveStack(
-      database,
-      model.hash,
-      standing.map(({ edit, on, alpha }) => ({ id: edit.id, on, alpha })),
-    );
+    try {
+      const entries = await loadStack(database, model.hash);
+      const edits = new Map<string, Edit>();
+      for (const id of await listEditIds(database)) {
+        if (this.#foreign.has(id) || this.#pending.has(id)) continue;
+        const here = this.#find(id);
+        const edit = here && isChecked(here) ? here : await loadEdit(database, id);
+        if (edit?.model.hash === model.hash) edits.set(id, edit);
+        else this.#foreign.add(id);
+      }
+      const known = entries.flatMap(({ id, on, alpha }) => {
+        const edit = edits.get(id);
+        edits.delete(id);
+        return edit ? [{ edit, on, alpha }] : [];
+      });
+      const rest = [...edits.values()].sort((a, b) => a.createdAt - b.createdAt);
+      this.#standing = [...known, ...rest.map((edit) => ({ edit, on: true, alpha: 1 }))];
+      this.#retire();
+    } catch (error) {
+      // A store that can't be read any more has nothing newer to tell than what is here.
+      if (!(error instanceof EditorError && error.code === 'quota')) throw error;
+    }
   }
 
   #retire(): void {
@@ -103,23 +197,23 @@ export class EditStack {
   }
 }
 
-/** The saved edits of a model in their saved order; ones that the saved order doesn't know are on top, switched on. */
-export async function restoreStack(studio: Studio): Promise<EditStack> {
-  const { database, model } = studio;
-  const saved = await listEdits(database, model.hash);
-  const entries = await loadStack(database, model.hash);
-  const known = entries.flatMap(({ id, on, alpha }) => {
-    const edit = saved.find((each) => each.id === id);
-    return edit ? [{ edit, on, alpha }] : [];
-  });
-  const rest = saved.filter(({ id }) => !entries.some((entry) => entry.id === id));
-  return new EditStack(studio, [...known, ...rest.map((edit) => ({ edit, on: true, alpha: 1 }))]);
+/**
+ * The kept edits of a model.
+ *
+ * @param onChange hears that another tab has changed them
+ */
+export async function restoreStack(studio: Studio, onChange: () => void): Promise<EditStack> {
+  const stack = new EditStack(studio, onChange);
+  await stack.reread();
+  return stack;
 }
 
 // ---
 
-function unknown(what: string): EditorError {
-  return new EditorError('invalid-input', 'change the stack of edits', `${what} is not in it`, 'reload the page', {
-    what,
-  });
+function isChecked({ proof }: Edit): boolean {
+  return proof.requests.length > 0;
+}
+
+function unfit(found: string): EditorError {
+  return new EditorError('invalid-input', 'change the stack of edits', found, 'reload the page');
 }

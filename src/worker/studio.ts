@@ -10,8 +10,8 @@ import { loadModel } from '../model/load.ts';
 import type { Model } from '../model/model.ts';
 import { checkDevice, type CheckResult } from '../model/selfcheck.ts';
 import { httpSource, ifThere, type ModelSource } from '../model/source.ts';
-import { memoryDatabase, openDatabase, withFallback, type Database } from '../store/database.ts';
-import { createFileStore, persistStorage } from '../store/files.ts';
+import { memoryDatabase, openDatabase, withFallback, type Database, type Neighbors } from '../store/database.ts';
+import { createFileStore, isPersistent } from '../store/files.ts';
 import type { DeviceChoice, DeviceReport, Example } from './api.ts';
 
 /** Where the shipped model lies, beside the page's scripts, and which version of it this page was built with. */
@@ -40,16 +40,12 @@ export interface Studio {
  * Probe → decision → model → self-check → what lies beside the model. Under `auto` a graphics device that fails on the way
  * is left for the CPU, with the reason.   [design.md D3; ux.md 3.3]
  *
- * @param onRefusal hears when the browser refuses to store: work goes on from memory
+ * @param neighbors hear when another tab has the store, and when the browser keeps nothing more: work goes on from memory
  */
-export async function openStudio(
-  choice: DeviceChoice,
-  watch: Watch,
-  onRefusal: (refusal: EditorError) => void,
-): Promise<Studio> {
+export async function openStudio(choice: DeviceChoice, watch: Watch, neighbors: Required<Neighbors>): Promise<Studio> {
   const { watched, bytes } = countBytes(watch);
   watched.progress?.({ stage: 'probe', done: 0, total: 1, unit: 'steps' });
-  const { database, kept } = await openStore(onRefusal);
+  const { database, kept } = await openStore(neighbors);
   const source = shippedSource(database);
   const description = describeModel(await source.readJson('config.json', watched));
   const threads = threadCount();
@@ -102,14 +98,14 @@ function shippedSource(database: Database): ModelSource {
 }
 
 /** The browser's store, or memory where it refuses. */
-async function openStore(onRefusal: (refusal: EditorError) => void) {
+async function openStore(neighbors: Required<Neighbors>) {
   try {
-    const database = withFallback(await openDatabase(), onRefusal);
-    const isSafe = await persistStorage().catch(() => false);
+    const database = withFallback(await openDatabase(undefined, undefined, neighbors), neighbors.onGone);
+    const isSafe = await isPersistent().catch(() => false);
     return { database, kept: { ok: true, reason: isSafe ? '' : 'the browser may clear it when the disk is full' } };
   } catch (error) {
     if (!(error instanceof EditorError)) throw error;
-    onRefusal(error);
+    neighbors.onGone(error);
     return { database: memoryDatabase(), kept: { ok: false, reason: error.found } };
   }
 }

@@ -1,5 +1,4 @@
 import { EditorError, reviveError, toEditorError, type ErrorRecord } from '../base/errors.ts';
-
 import type { EngineApi } from './api.ts';
 
 /** The engine with its errors packed as data, as it is exposed to the page. */

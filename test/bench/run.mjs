@@ -38,6 +38,7 @@ await build({
   base: './',
   logLevel: 'warn',
   worker: { format: 'es' },
+  define: { __APP_VERSION__: '"bench"' },
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'development|production'] },
   build: { outDir: resolve('dist/bench'), emptyOutDir: true, target: 'es2023', chunkSizeWarningLimit: 2000 },
 });

@@ -11,7 +11,7 @@ import {
   openDatabase,
   withFallback,
 } from '../../src/store/database.ts';
-import { deleteRecord, getRecord, listRecords, putRecord, type RecordKind } from '../../src/store/keep.ts';
+import { deleteRecord, getRecord, listKeys, putRecord, type RecordKind } from '../../src/store/keep.ts';
 import { expectFault } from '../support/faults.ts';
 
 interface Sums {
@@ -61,8 +61,8 @@ describe.each<[string, () => Promise<Database>]>([
     await putRecord(database, other, 'a', 5);
     await deleteRecord(database, SUMS, 'a');
     await deleteRecord(database, SUMS, 'never there');
-    expect((await listRecords(database, SUMS)).map(({ key }) => key).sort()).toEqual(['ab', 'b']);
-    expect((await listRecords(database, other)).map(({ value }) => value)).toEqual([5]);
+    expect(await listKeys(database, SUMS)).toEqual(['ab', 'b']);
+    expect(await listKeys(database, other)).toEqual(['a']);
     database.close();
   });
 
@@ -71,7 +71,6 @@ describe.each<[string, () => Promise<Database>]>([
     await putRecord(database, SUMS, 'a', sums(2));
     const next: RecordKind<{ d: number }> = { name: 'sums', version: 2 };
     expect(await getRecord(database, next, 'a')).toBeUndefined();
-    expect(await listRecords(database, next)).toEqual([]);
     const upgrade = (old: unknown) => ({ d: (old as Sums).width });
     expect(await getRecord(database, { ...next, upgrade }, 'a')).toEqual({ d: 2 });
     database.close();
@@ -124,7 +123,7 @@ describe('the database', () => {
   test('two tabs see one another’s records', async () => {
     const [one, two] = [await openDatabase('shared'), await openDatabase('shared')];
     await Promise.all([putRecord(one, SUMS, 'a', sums(1)), putRecord(two, SUMS, 'b', sums(2))]);
-    expect((await listRecords(one, SUMS)).map(({ key }) => key).sort()).toEqual(['a', 'b']);
+    expect(await listKeys(one, SUMS)).toEqual(['a', 'b']);
     one.close();
     two.close();
   });
@@ -152,7 +151,7 @@ describe('a full disk', () => {
     expect(await putRecord(database, SUMS, 'a', sums(3))).toBe(false);
     expect(told.map(({ code }) => code)).toEqual(['quota']);
     expect(await getRecord(database, SUMS, 'a')).toEqual(sums(3));
-    expect((await listRecords(database, SUMS)).map(({ key }) => key).sort()).toEqual(['a', 'b']);
+    expect(await listKeys(database, SUMS)).toEqual(['a', 'b']);
     await deleteRecord(database, SUMS, 'a');
     expect(await getRecord(database, SUMS, 'a')).toBeUndefined();
     database.close();
