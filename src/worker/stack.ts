@@ -10,13 +10,16 @@ import type { EditView } from './api.ts';
 import type { Studio } from './studio.ts';
 import { toView } from './views.ts';
 
+/** What a stack needs of its studio. */
+export type StackStudio = Pick<Studio, 'model' | 'database' | 'heldOut'>;
+
 /**
  * The edits of one model, bottom first, with their switches and doses: kept in the database, and placed on the device
  * when a run needs them. Several tabs may show the same stack: each change is made to the stack as it is kept, one tab at
  * a time, and the other tabs hear of it and read it again.
  */
 export class EditStack {
-  readonly #studio: Studio;
+  readonly #studio: StackStudio;
   readonly #neighbors: BroadcastChannel;
   #standing: readonly Standing[] = [];
   /** Kept edits of other models. */
@@ -29,7 +32,7 @@ export class EditStack {
   readonly #retired: PlacedPatches[] = [];
 
   /** Use `restoreStack`. */
-  constructor(studio: Studio, onChange: () => void) {
+  constructor(studio: StackStudio, onChange: () => void) {
     this.#studio = studio;
     this.#neighbors = new BroadcastChannel(this.#name);
     this.#neighbors.onmessage = () => void this.reread().then(onChange);
@@ -202,7 +205,7 @@ export class EditStack {
  *
  * @param onChange hears that another tab has changed them
  */
-export async function restoreStack(studio: Studio, onChange: () => void): Promise<EditStack> {
+export async function restoreStack(studio: StackStudio, onChange: () => void): Promise<EditStack> {
   const stack = new EditStack(studio, onChange);
   await stack.reread();
   return stack;

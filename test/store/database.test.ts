@@ -112,12 +112,42 @@ describe('the database', () => {
     await expectFault(() => openDatabase('from the future'), 'quota', 'reload the page to get its newer version');
   });
 
-  test('gives way to a newer version in another tab', async () => {
-    const older = await openDatabase('two tabs');
+  test('gives way to a newer version in another tab, and says so from then on', async () => {
+    const told: string[] = [];
+    const older = await openDatabase('two tabs', MIGRATIONS, { onGone: ({ found }) => told.push(found) });
     const newer = await openDatabase('two tabs', [...MIGRATIONS, () => undefined]);
+    expect(told).toEqual(['the store now belongs to a newer version of this page']);
     expect(await putRecord(newer, SUMS, 'a', sums(1))).toBe(true);
-    await expectFault(() => putRecord(older, SUMS, 'a', sums(2)), 'quota');
+    await expectFault(() => putRecord(older, SUMS, 'a', sums(2)), 'quota', ...told, 'reload the page');
     newer.close();
+  });
+
+  test('waits for an older version in another tab that doesn’t give way, and says so', async () => {
+    const older = await new Promise<IDBDatabase>((resolve) => {
+      const request = indexedDB.open('held', 1);
+      request.onsuccess = () => resolve(request.result);
+    });
+    let blocked = 0;
+    const newer = await openDatabase('held', [() => undefined, () => undefined], {
+      onBlocked: () => {
+        blocked += 1;
+        older.close();
+      },
+    });
+    expect(blocked).toBe(1);
+    newer.close();
+  });
+
+  test.each([
+    ['QuotaExceededError', 'the browser gives this page no more room'],
+    ['SecurityError', 'this browser stores nothing for this page'],
+    ['UnknownError', 'the browser’s store refuses (UnknownError: the disk)'],
+  ])('that is refused with %s says so in plain words', async (name, found) => {
+    const { open } = IDBFactory.prototype;
+    IDBFactory.prototype.open = () => {
+      throw new DOMException('the disk', name);
+    };
+    await expectFault(() => openDatabase('refused'), 'quota', found).finally(() => (IDBFactory.prototype.open = open));
   });
 
   test('two tabs see one another’s records', async () => {

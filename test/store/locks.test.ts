@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { exclusively } from '../../src/store/locks.ts';
+
+test('work of one name goes one after the other, also after a failure; of another name beside it', async () => {
+  const said: string[] = [];
+  const work =
+    (what: string, fails = false) =>
+    async () => {
+      said.push(`${what} begins`);
+      await new Promise((resolve) => setTimeout(resolve));
+      said.push(`${what} ends`);
+      if (fails) throw new Error(what);
+      return what;
+    };
+  const first = exclusively('a', work('first', true));
+  const second = exclusively('a', work('second'));
+  const other = exclusively('b', work('other'));
+  await expect(first).rejects.toThrow('first');
+  expect(await Promise.all([second, other])).toEqual(['second', 'other']);
+  const ofA = said.filter((each) => !each.startsWith('other'));
+  expect(ofA).toEqual(['first begins', 'first ends', 'second begins', 'second ends']);
+  expect(said.indexOf('other begins')).toBeLessThan(said.indexOf('second begins'));
+});

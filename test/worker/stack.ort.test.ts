@@ -1,0 +1,162 @@
+import 'fake-indexeddb/auto';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Progress } from '../../src/base/tasks.ts';
+import { f64, type Tensor } from '../../src/base/tensor.ts';
+import { makeCovariances, type Covariances } from '../../src/edit/covariance.ts';
+import { listEditIds, loadEdit, saveEdit } from '../../src/edit/library.ts';
+import { readHparams } from '../../src/edit/read-hparams.ts';
+import { validateRequests } from '../../src/edit/request.ts';
+import type { Model } from '../../src/model/model.ts';
+import { openDatabase, type Database } from '../../src/store/database.ts';
+import { EditStack, restoreStack, type StackStudio } from '../../src/worker/stack.ts';
+import { expectFault } from '../support/faults.ts';
+import { shippedModel } from '../support/models.ts';
+import { shippedLines } from '../support/shipped.ts';
+
+const heldOut = shippedLines('heldout.txt').slice(0, 2);
+let model: Model;
+let covariances: Covariances;
+let names = 0;
+
+beforeAll(async () => {
+  model = await shippedModel();
+  // White keys: which statistics there are is nothing to a stack.
+  const { d_model, d_mlp } = model.description;
+  const given = new Map([
+    ['attn.6', identity(d_model)],
+    ['mlp.6', identity(d_mlp)],
+  ]);
+  covariances = makeCovariances(model, null, null, given);
+});
+
+/** A tab: its own connection to the database that it shares. */
+async function openTab(name: string, onChange = () => undefined as void) {
+  const database = await openDatabase(name);
+  const studio: StackStudio = { model, database, heldOut };
+  const stack = await restoreStack(studio, onChange);
+  return { stack, database };
+}
+
+/** The smallest edit there is: one step, no prefixes, two sites. It need not take. */
+async function makeEdit(stack: EditStack, onVerify: () => void | Promise<void>) {
+  const { hparams, preset } = readHparams(
+    'dem+',
+    { steps: 1, prefixes: 0, layerRule: 'fixed', mlpLayers: [6], attnLayers: [6] },
+    model.description.n_layers,
+  );
+  const controller = new AbortController();
+  let waited: Promise<unknown> = Promise.resolve();
+  const progress = ({ stage, done }: Progress) => {
+    if (stage !== 'verify' || done !== 0) return;
+    waited = (async () => onVerify())().catch(() => controller.abort());
+  };
+  const input = {
+    requests: validateRequests({ prompt: 'The baker opens the', target: 'old blue door' }),
+    ...{ method: 'dem+' as const, preset, hparams },
+    ...{ covariances, heldOut },
+  };
+  try {
+    return await stack.make(input, { progress, signal: controller.signal });
+  } finally {
+    await waited;
+  }
+}
+
+/** Copies the one edit that is kept under further names, as if it had been made again. */
+async function copyEdit(database: Database, ids: readonly string[]): Promise<void> {
+  const [first] = await listEditIds(database);
+  const edit = await loadEdit(database, first);
+  for (const [i, id] of ids.entries()) if (edit) await saveEdit(database, { ...edit, id, createdAt: 10 + i });
+}
+
+describe('an edit', () => {
+  test('is kept as soon as it is solved, and checked by the next tab when this one ends before', async () => {
+    const name = `stack ${names++}`;
+    const first = await openTab(name);
+    let seen: unknown;
+    const made = await makeEdit(first.stack, async () => {
+      const next = await openTab(name);
+      const [cut] = next.stack.views();
+      expect(cut.proof.requests).toEqual([]);
+      expect(cut.proof.sites.length).toBeGreaterThan(0);
+      expect(await next.stack.finishCheck({})).toBe(true);
+      seen = next.stack.views()[0];
+      expect(await next.stack.finishCheck({})).toBe(false);
+      next.stack.dispose();
+    });
+    expect(seen).toEqual(made);
+    expect(made.proof.requests.length).toBe(1);
+    first.stack.dispose();
+  });
+
+  test('that is stopped while it is checked leaves nothing behind', async () => {
+    const { stack, database } = await openTab(`stack ${names++}`);
+    const stop = () => {
+      throw new Error('stop');
+    };
+    await expectFault(() => makeEdit(stack, stop), 'aborted');
+    expect(stack.views()).toEqual([]);
+    expect(await listEditIds(database)).toEqual([]);
+    stack.dispose();
+  });
+});
+
+describe('two tabs', () => {
+  const ids = (stack: EditStack) => stack.views().map(({ id, on, alpha }) => `${id} ${on ? alpha : 'off'}`);
+
+  async function openTwo() {
+    const name = `stack ${names++}`;
+    let heard = 0;
+    const one = await openTab(name);
+    await makeEdit(one.stack, () => undefined);
+    await copyEdit(one.database, ['a', 'b']);
+    const [{ id }] = one.stack.views();
+    await one.stack.remove(id);
+    const two = await openTab(name, () => void (heard += 1));
+    expect([ids(one.stack), ids(two.stack)]).toEqual([
+      ['a 1', 'b 1'],
+      ['a 1', 'b 1'],
+    ]);
+    return { one: one.stack, two: two.stack, database: one.database, heard: () => heard };
+  }
+
+  test('hear of each other’s changes, and neither undoes the other’s', async () => {
+    const { one, two, database, heard } = await openTwo();
+    await one.arrange([
+      { id: 'b', on: true, alpha: 0.5 },
+      { id: 'a', on: false, alpha: 1 },
+    ]);
+    await expect.poll(() => ids(two)).toEqual(['b 0.5', 'a off']);
+    expect(heard()).toBe(1);
+
+    // The second tab's list is from before the third edit.
+    const list = two.views();
+    await copyEdit(database, ['c']);
+    await Promise.all([one.reread(), two.arrange(list.map((edit) => ({ ...edit, on: true })))]);
+    await expect.poll(() => ids(one)).toEqual(['b 0.5', 'a 1', 'c 1']);
+
+    await one.remove('a');
+    await two.arrange(list);
+    expect(ids(two)).toEqual(['b 0.5', 'c 1']);
+    expect(await listEditIds(database)).toEqual(['b', 'c']);
+    one.dispose();
+    two.dispose();
+  });
+
+  test.each([
+    ['an edit twice', [0, 1].map(() => ({ id: 'a', on: true, alpha: 1 })), 'named twice'],
+    ['a dose that is no number', [{ id: 'a', on: true, alpha: NaN }], 'no number'],
+  ])('refuse %s', async (_, entries, found) => {
+    const { stack } = await openTab(`stack ${names++}`);
+    await expectFault(() => stack.arrange(entries), 'invalid-input', found);
+    stack.dispose();
+  });
+});
+
+// ---
+
+function identity(n: number): Tensor<'float64'> {
+  const data = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) data[i * (n + 1)] = 1;
+  return f64(data, [n, n]);
+}
