@@ -254,6 +254,7 @@ export const english: Messages = {
     percent: (stage, percent) => `${stage}: ${percent}`,
     waiting: 'Edits that wait',
     next: (target) => `Next: “${target}”`,
+    withdraw: (target) => `Cancel “${target}”`,
   },
 
   device: {

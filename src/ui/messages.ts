@@ -218,6 +218,7 @@ export interface Messages {
     readonly percent: (stage: string, percent: string) => string;
     readonly waiting: string;
     readonly next: (target: string) => string;
+    readonly withdraw: (target: string) => string;
   };
 
   readonly device: {

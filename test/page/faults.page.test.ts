@@ -1,4 +1,4 @@
-import type { Page } from 'playwright-core';
+import type { Page, Worker } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { pageOrSkip } from '../support/page.ts';
 
@@ -7,6 +7,8 @@ const withPage = pageOrSkip();
 const LOCK = 'aim her face at the camera';
 const SECOND = 'whistle twice';
 const THIRD = 'clap her hands';
+const FOURTH = 'ring the bell';
+const FIFTH = 'wait for a friend';
 
 const bars = (page: Page) => page.getByRole('table', { name: 'Next token' });
 const target = (page: Page) => page.getByRole('textbox', { name: 'it should continue' });
@@ -16,11 +18,24 @@ const notices = (page: Page) => page.getByRole('region', { name: 'Notices' });
 const running = (page: Page, stage: string) => page.locator('#edit li.running', { hasText: stage }).waitFor();
 const ready = (page: Page) => bars(page).waitFor();
 
+/** The worker that computes; its own threads are workers too. */
+function engineOf(page: Page): Worker {
+  const engine = page.workers().find((each) => /\/worker-[^/]*\.js$/.test(each.url()));
+  if (!engine)
+    throw new Error(
+      `no engine among ${page
+        .workers()
+        .map((each) => each.url())
+        .join(', ')}`,
+    );
+  return engine;
+}
+
 /** The worker ends without a word, as one does that the system kills for its memory. */
 function killWorker(page: Page): void {
-  const worker = page.workers().find((each) => /\/worker-[^/]*\.js$/.test(each.url()));
-  if (!worker) throw new Error(`no engine among ${page.workers().map((each) => each.url()).join(', ')}`);
-  void worker.evaluate(() => self.close()).catch(() => undefined);
+  void engineOf(page)
+    .evaluate(() => self.close())
+    .catch(() => undefined);
 }
 
 withPage('the built page, when things go wrong while an edit runs', { preferences: { device: 'wasm' } }, (opened) => {
@@ -46,4 +61,139 @@ withPage('the built page, when things go wrong while an edit runs', { preference
     await page.getByRole('complementary').getByText('took').waitFor();
     expect(await editSwitch(page, LOCK).isChecked()).toBe(true);
   });
+
+  test('edits that are asked for meanwhile wait, and can be taken back', async () => {
+    const { page } = opened();
+    await quicken(page);
+    await target(page).fill(SECOND);
+    await editButton(page).click();
+    await page.locator('#edit li.running').first().waitFor();
+    await target(page).fill(THIRD);
+    await editButton(page).click();
+    const waiting = page.getByRole('list', { name: 'Edits that wait' }).getByRole('listitem');
+    expect(await waiting.innerText()).toContain(`Next: “${THIRD}”`);
+    await waiting.getByRole('button', { name: `Cancel “${THIRD}”` }).click();
+    expect(await waiting.count()).toBe(0);
+    await editButton(page).click();
+    expect(await waiting.count()).toBe(1);
+  });
+
+  test('a second tab sees the same edits, and neither undoes what the other does', async () => {
+    const { page, context, address } = opened();
+    const other = await context.newPage();
+    other.setDefaultTimeout(120_000);
+    await other.goto(address);
+    await ready(other);
+    await editSwitch(other, LOCK).uncheck();
+    await expect.poll(() => editSwitch(page, LOCK).isChecked(), { timeout: 60_000 }).toBe(false);
+    await quicken(other);
+    await target(other).fill(FOURTH);
+    await editButton(other).click();
+    await running(other, 'Verify');
+    await other.close();
+    await expect.poll(() => targets(page), { timeout: 120_000 }).toEqual(expect.arrayContaining([SECOND, THIRD]));
+    await page.reload();
+    await ready(page);
+    expect((await targets(page)).sort()).toEqual([LOCK, SECOND, THIRD, FOURTH].sort());
+    expect(await editSwitch(page, LOCK).isChecked()).toBe(false);
+    const unchecked = page.getByRole('complementary').getByText('not checked yet');
+    await expect.poll(() => unchecked.count(), { timeout: 60_000 }).toBe(0);
+  });
+
+  test('a damaged part of the weights is fetched again, alone', async () => {
+    const { page } = opened();
+    await damageChunk(page);
+    const ranges: (string | undefined)[] = [];
+    page.on('request', (request) => {
+      if (request.url().endsWith('.safetensors')) ranges.push(request.headers()['range']);
+    });
+    await page.reload();
+    await ready(page);
+    expect(ranges).toEqual(['bytes=0-8388607']);
+    expect((await targets(page)).length).toBe(4);
+  });
+
+  test('a full disk is told, and the edit goes on from memory', async () => {
+    const { page, context, address } = opened();
+    const { origin } = new URL(address);
+    const browser = await context.newCDPSession(page);
+    await target(page).fill(FIFTH);
+    await quicken(page);
+    await editButton(page).click();
+    await page.locator('#edit li.running').first().waitFor();
+    await browser.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 1 });
+    await notices(page)
+      .getByText('nothing is kept beyond this tab: the browser gives this page no more room')
+      .waitFor();
+    await page.locator('#verdict').waitFor();
+    await editSwitch(page, FIFTH).uncheck();
+    await editSwitch(page, FIFTH).check();
+    await browser.send('Storage.overrideQuotaForOrigin', { origin });
+    await page.reload();
+    await ready(page);
+    expect((await targets(page)).sort()).toEqual([LOCK, SECOND, THIRD, FOURTH].sort());
+    expect(await target(page).inputValue()).toBe(FIFTH);
+  });
+
+  test('a store that refuses to write is told, and switches work all the same', async () => {
+    const { page } = opened();
+    await engineOf(page).evaluate(() => {
+      IDBObjectStore.prototype.put = () => {
+        throw new DOMException('the disk is gone', 'UnknownError');
+      };
+    });
+    await editSwitch(page, LOCK).check();
+    await notices(page).getByText('the browser’s store refuses (UnknownError: the disk is gone)').waitFor();
+    expect(await editSwitch(page, LOCK).isChecked()).toBe(true);
+  });
+
+  test('a newer version in another tab takes the store over: told, and this tab goes on', async () => {
+    const { page } = opened();
+    await page.evaluate(
+      () =>
+        new Promise<void>((resolve) => {
+          const request = indexedDB.open('palimpsest', 99);
+          request.onsuccess = () => resolve(request.result.close());
+        }),
+    );
+    await notices(page).getByText('the store now belongs to a newer version of this page').waitFor();
+    await editSwitch(page, LOCK).uncheck();
+    await page.getByRole('button', { name: /^Device/ }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Open again' }).click();
+    await notices(page).getByText('reload the page to get its newer version').waitFor();
+    await ready(page);
+    expect(await target(page).inputValue()).toBe(FIFTH);
+  });
 });
+
+// ---
+
+/** Fewer steps: whether these edits take is nothing to what is tested here. */
+async function quicken(page: Page): Promise<void> {
+  await page.getByText('More settings').click();
+  await page.getByRole('spinbutton', { name: /^Steps/ }).fill('2');
+  await page.getByText('More settings').click();
+}
+
+/** What the edits in the stack say. */
+function targets(page: Page): Promise<string[]> {
+  return page.getByRole('complementary').locator('li .target').allInnerTexts();
+}
+
+/** Changes one byte of the first part of the weights, as it lies in the browser's store. */
+function damageChunk(page: Page): Promise<void> {
+  return page.evaluate(async () => {
+    const done = <T>(request: IDBRequest<T>) =>
+      new Promise<T>((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error ?? new Error('no reason given'));
+      });
+    const database = await done(indexedDB.open('palimpsest'));
+    const store = database.transaction('chunks', 'readwrite').objectStore('chunks');
+    const key = (await done(store.getAllKeys())).find((each) => String(each).includes('model.safetensors')) ?? '';
+    const chunk = (await done(store.get(key))) as { bytes: Uint8Array };
+    chunk.bytes[1000] ^= 1;
+    await done(store.put(chunk, key));
+    database.close();
+  });
+}

@@ -8,7 +8,7 @@ import { readHparams } from '../../src/edit/read-hparams.ts';
 import { validateRequests } from '../../src/edit/request.ts';
 import type { Model } from '../../src/model/model.ts';
 import { openDatabase, type Database } from '../../src/store/database.ts';
-import { EditStack, restoreStack, type StackStudio } from '../../src/worker/stack.ts';
+import { restoreStack, type EditStack, type StackStudio } from '../../src/worker/stack.ts';
 import { expectFault } from '../support/faults.ts';
 import { shippedModel } from '../support/models.ts';
 import { shippedLines } from '../support/shipped.ts';
@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 
 /** A tab: its own connection to the database that it shares. */
-async function openTab(name: string, onChange = () => undefined as void) {
+async function openTab(name: string, onChange: () => void = () => undefined) {
   const database = await openDatabase(name);
   const studio: StackStudio = { model, database, heldOut };
   const stack = await restoreStack(studio, onChange);
@@ -38,7 +38,7 @@ async function openTab(name: string, onChange = () => undefined as void) {
 }
 
 /** The smallest edit there is: one step, no prefixes, two sites. It need not take. */
-async function makeEdit(stack: EditStack, onVerify: () => void | Promise<void>) {
+async function makeEdit(stack: EditStack, onVerify: () => unknown) {
   const { hparams, preset } = readHparams(
     'dem+',
     { steps: 1, prefixes: 0, layerRule: 'fixed', mlpLayers: [6], attnLayers: [6] },
