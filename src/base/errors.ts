@@ -2,29 +2,33 @@
  * Every failure a caller can meet, as one closed list: a screen, a script and a test can all switch on it.
  * The code also travels as `error.name`, the one field that survives every border.
  */
-export type ErrorCode =
-  | 'aborted' // the caller asked to stop; never success
-  | 'busy' // another exclusive job runs
-  | 'context-overflow' // more tokens than the model can read
-  | 'device-lost' // the GPU went away
-  | 'hash-mismatch' // bytes differ from their fingerprint
-  | 'ill-conditioned' // a linear system can't be solved to the promised accuracy
-  | 'internal' // a broken promise inside Palimpsest: a bug
-  | 'invalid-checkpoint' // safetensors or config bytes that can't be what they claim
-  | 'invalid-hyperparameter' // out of range or unknown settings
-  | 'invalid-input' // a file or an argument that can't be read
-  | 'invalid-request' // prompt, subject or target that can't be edited
-  | 'invalid-tokenizer' // a tokenizer.json that can't be used or doesn't fit the model
-  | 'missing-file' // a file that must exist and doesn't
-  | 'network' // a download failed
-  | 'no-device' // neither WebGPU nor WASM can run the model
-  | 'not-finite' // NaN or infinity where a number was due
-  | 'out-of-memory'
-  | 'quota' // the browser refuses to store more
-  | 'shader' // WGSL that doesn't compile
-  | 'unsupported-model' // a family, size or dtype we don't run
-  | 'untrusted-device' // the self-check computed other numbers than it must
-  | 'worker-died';
+export const ERROR_CODES = [
+  'aborted', // the caller asked to stop; never success
+  'busy', // another exclusive job runs
+  'context-overflow', // more tokens than the model can read
+  'device-lost', // the GPU went away
+  'hash-mismatch', // bytes differ from their fingerprint
+  'ill-conditioned', // a linear system can't be solved to the promised accuracy
+  'internal', // a broken promise inside Palimpsest: a bug
+  'invalid-checkpoint', // safetensors or config bytes that can't be what they claim
+  'invalid-hyperparameter', // out of range or unknown settings
+  'invalid-input', // a file or an argument that can't be read
+  'invalid-request', // prompt, subject or target that can't be edited
+  'invalid-tokenizer', // a tokenizer.json that can't be used or doesn't fit the model
+  'missing-file', // a file that must exist and doesn't
+  'network', // a download failed
+  'no-device', // neither WebGPU nor WASM can run the model
+  'not-finite', // NaN or infinity where a number was due
+  'out-of-memory',
+  'quota', // the browser refuses to store more
+  'shader', // WGSL that doesn't compile
+  'unsupported-model', // a family, size or dtype we don't run
+  'untrusted-device', // the self-check computed other numbers than it must
+  'worker-died',
+] as const;
+
+/** One of `ERROR_CODES`. */
+export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** Values that belong to a message, by name, so that a screen can translate it. */
 export type ErrorValues = Record<string, string | number>;
@@ -63,11 +67,12 @@ export class EditorError extends Error {
     values: ErrorValues = {},
     options?: ErrorOptions,
   ) {
-    super(`cannot ${what}: ${found}; ${advice}`, options);
+    const short = shorten(found);
+    super(`cannot ${what}: ${short}; ${advice}`, options);
     this.name = code;
     this.code = code;
     this.what = what;
-    this.found = found;
+    this.found = short;
     this.advice = advice;
     this.values = values;
   }
@@ -105,6 +110,13 @@ export function toEditorError(thrown: unknown, what: string): EditorError {
 /** The error of a job that its caller stopped. */
 export function abortError(what: string): EditorError {
   return new EditorError('aborted', what, 'it was stopped on request', 'start it again when you want');
+}
+
+/** Characters of a message at most: what a damaged file has for a name may be as long as the file. */
+const LONGEST = 4000;
+
+function shorten(text: string): string {
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)} …` : text;
 }
 
 function isAbort(thrown: unknown): boolean {

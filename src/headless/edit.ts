@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { EditorError } from '../base/errors.ts';
-import { f64, type FloatTensor, type Tensor } from '../base/tensor.ts';
+import { f64, type Tensor } from '../base/tensor.ts';
 import { makeCovariances, type Covariances } from '../edit/covariance.ts';
 import type { Corpus } from '../edit/moments.ts';
 import { computeEdit } from '../edit/edit.ts';
@@ -15,7 +15,7 @@ import type { Model } from '../model/model.ts';
 import { disposePatches, placePatches } from '../model/patch.ts';
 import { scoreContinuations } from '../model/score.ts';
 import { isRecord } from '../store/json.ts';
-import { readSafetensors, toTensor, writeSafetensors } from '../store/safetensors.ts';
+import { readSafetensors, toFloats, writeSafetensors } from '../store/safetensors.ts';
 import { textOf, type Arguments } from './arguments.ts';
 import { makeFolder, readBytes, readJsonFile, readLines, readText, writeWhole } from './disk.ts';
 import { openModel, watchOf, type Output } from './output.ts';
@@ -99,7 +99,7 @@ async function readCovariances(path: string, model: Model): Promise<Map<string, 
   const found = sites.flatMap((site) => {
     const stored = tensors.get(keyHook(site));
     if (!stored) return [];
-    const { data, shape } = toTensor(stored, keyHook(site)) as FloatTensor;
+    const { data, shape } = toFloats(stored, keyHook(site));
     return [[formatSite(site), f64(Float64Array.from(data), shape)] as const];
   });
   if (found.length > 0) return new Map(found);

@@ -1,11 +1,10 @@
 import { join } from 'node:path';
 import { EditorError } from '../base/errors.ts';
-import type { FloatTensor } from '../base/tensor.ts';
 import { generate as run } from '../model/generate.ts';
 import { allSites } from '../model/hooks.ts';
 import type { Model } from '../model/model.ts';
 import { disposePatches, placePatches, type DosedPatch } from '../model/patch.ts';
-import { readSafetensors, toTensor } from '../store/safetensors.ts';
+import { readSafetensors, toFloats } from '../store/safetensors.ts';
 import { listOf, numberOf, textOf, wholeOf, type Arguments } from './arguments.ts';
 import { readBytes } from './disk.ts';
 import { openModel, watchOf, type Output } from './output.ts';
@@ -58,7 +57,7 @@ async function readPatches(model: Model, folder: string, alpha: number): Promise
     const site = byName.get(name);
     const [left, right] = ['left', 'right'].map((part) => tensors.get(`${name}.${part}`));
     if (!site || !left || !right) throw foreign(path, name);
-    const patch = { site, left: toTensor(left, name) as FloatTensor, right: toTensor(right, name) as FloatTensor };
+    const patch = { site, left: toFloats(left, name), right: toFloats(right, name) };
     return { patch, alpha };
   });
 }

@@ -3,6 +3,16 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** A value read from JSON as a message shows it: short, whatever it is. */
+export function showJson(value: unknown): string {
+  try {
+    const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'missing');
+    return text.length > SHOWN ? `${text.slice(0, SHOWN)} …` : text;
+  } catch {
+    return 'nested too deeply to be shown';
+  }
+}
+
 /**
  * JSON from bytes in UTF-8, of a shape that nobody has checked yet.
  *
@@ -16,3 +26,8 @@ export function parseJson(bytes: Uint8Array): { readonly value: unknown } | { re
     return { fault: `${bytes.length} bytes that are not JSON (${reason.slice(0, 100)})` };
   }
 }
+
+// ---
+
+/** Characters of a value that a message shows. */
+const SHOWN = 80;

@@ -2,6 +2,7 @@ import { EditorError, type ErrorValues, invariant } from '../base/errors.ts';
 import {
   BYTES,
   type DType,
+  type FloatTensor,
   formatShape,
   sizeOf,
   type StoredDType,
@@ -9,7 +10,7 @@ import {
   widenToFloat32,
 } from '../base/tensor.ts';
 import type { ByteFile, Bytes } from './byte-file.ts';
-import { isRecord, parseJson } from './json.ts';
+import { isRecord, parseJson, showJson } from './json.ts';
 
 /** A tensor as it lies in a file: little-endian bytes, row-major. */
 export interface StoredTensor {
@@ -84,6 +85,18 @@ export function toTensor(stored: StoredTensor, what: string): Tensor {
 }
 
 /**
+ * As `toTensor`, of a tensor that must hold floats.
+ *
+ * @throws EditorError `invalid-input` for whole numbers and truth values
+ */
+export function toFloats(stored: StoredTensor, what: string): FloatTensor {
+  const { dtype } = stored;
+  if (FLOATS.has(dtype)) return toTensor(stored, what) as FloatTensor;
+  const advice = 'give float32, float64, float16 or bfloat16 values';
+  throw new EditorError('invalid-input', `read ${what}`, `its values are ${dtype}`, advice, { tensor: what, dtype });
+}
+
+/**
  * A safetensors file from tensors. Equal content gives equal bytes: tensors lie by width of their dtype, then by name.
  *
  * @param metadata free text that travels in the header
@@ -135,6 +148,8 @@ const WORDS: Readonly<Record<StoredDType, string>> = {
   uint8: 'U8',
   bool: 'BOOL',
 };
+
+const FLOATS: ReadonlySet<StoredDType> = new Set(['float64', 'float32', 'float16', 'bfloat16']);
 
 const DTYPES = new Map(Object.entries(WORDS).map(([dtype, word]) => [word, dtype as StoredDType]));
 
@@ -208,10 +223,10 @@ function parseEntry(name: string, value: unknown, dataStart: number, size: numbe
   }
   const values = { tensor: name };
   if (name === '') throw invalid(what, 'a tensor has no name');
-  if (dtype === undefined) throw invalid(what, `${name} has the unknown dtype ${JSON.stringify(word)}`, values);
-  if (!isSizes(shape)) throw invalid(what, `${name} has the shape ${JSON.stringify(shape)}`, values);
+  if (dtype === undefined) throw invalid(what, `${name} has the unknown dtype ${showJson(word)}`, values);
+  if (!isSizes(shape)) throw invalid(what, `${name} has the shape ${showJson(shape)}`, values);
   if (!isSizes(range) || range.length !== 2 || range[0] > range[1]) {
-    throw invalid(what, `${name} has the range ${JSON.stringify(range)}`, values);
+    throw invalid(what, `${name} has the range ${showJson(range)}`, values);
   }
   const [start, end] = range.map((offset) => dataStart + offset);
   const due = sizeOf(shape) * BYTES[dtype];

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { describeModel, MODEL_TYPES } from '../../src/model/architectures/index.ts';
 import {
@@ -10,6 +11,7 @@ import {
   rotaryFrequencies,
   siteOrientation,
 } from '../../src/model/description.ts';
+import { damaged, orRefused } from '../support/damage.ts';
 import { expectFault, faultOf } from '../support/faults.ts';
 import { readFixtureJson, sharedOrSkip } from '../support/shared.ts';
 
@@ -232,6 +234,17 @@ describe('refused', () => {
     ['a foreign rope', { ...LLAMA, rope_scaling: { rope_type: 'yarn', factor: 8 } }, 'rope scaling "yarn"'],
     ['a scale per layer', { ...GPT2, scale_attn_by_inverse_layer_idx: true }, 'scale_attn_by_inverse_layer_idx'],
   ])('%s', (_, config, text) => expectFault(() => describeModel(config), 'unsupported-model', text));
+});
+
+test.each([GPT2, LLAMA])('a damaged config.json of $model_type is refused, or describes a model', (config) => {
+  const rope_scaling = { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
+  fc.assert(
+    fc.property(damaged({ ...config, rope_scaling, sliding_window: 4096 }), (json) => {
+      const description = orRefused(() => describeModel(json), 'invalid-checkpoint', 'unsupported-model');
+      if (description) expect(parameterCount(description)).toBeGreaterThan(0);
+    }),
+    { numRuns: 300 },
+  );
 });
 
 describe('parameters', () => {

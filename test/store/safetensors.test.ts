@@ -7,10 +7,12 @@ import {
   readEntry,
   readSafetensors,
   type StoredTensor,
+  toFloats,
   toTensor,
   writeSafetensors,
 } from '../../src/store/safetensors.ts';
-import { expectFault } from '../support/faults.ts';
+import { damaged, orRefused } from '../support/damage.ts';
+import { expectFault, faultOf } from '../support/faults.ts';
 import { readFixture, sharedOrSkip } from '../support/shared.ts';
 
 describe('written and read back', () => {
@@ -114,7 +116,7 @@ describe('refused', () => {
     ],
     ['a header that is a list', file([]), 'its header is not a JSON object'],
     ['metadata that are numbers', file({ __metadata__: { x: 1 } }), 'the metadata in its header are not text'],
-    ['a tensor that is a number', file({ x: 1 }), 'x has the unknown dtype undefined'],
+    ['a tensor that is a number', file({ x: 1 }), 'x has the unknown dtype missing'],
     ['an unknown dtype', file({ x: entry([1], [0, 4], 'F33') }, 4), 'x has the unknown dtype "F33"'],
     [
       'a dtype that is an inherited property',
@@ -170,15 +172,42 @@ describe('refused', () => {
       fc.property(damage, fc.nat(good.length), (changes, length) => {
         const bytes = good.slice(0, length % 2 ? length : good.length);
         for (const [at, value] of changes) if (at < bytes.length) bytes[at] = value;
-        try {
-          readSafetensors(bytes, 'x');
-        } catch (error) {
-          expect(error).toHaveProperty('code', expect.stringMatching(/^(invalid-checkpoint|unsupported-model)$/));
-        }
+        orRefused(() => readSafetensors(bytes, 'x'), 'invalid-checkpoint', 'unsupported-model');
       }),
       { numRuns: 500 },
     );
   });
+
+  test('headers of any kind, without an unforeseen error', () => {
+    const whole = { __metadata__: { format: 'pt' }, x: entry([2], [0, 8]), y: entry([2, 1], [8, 16], 'F32') };
+    fc.assert(
+      fc.property(damaged(whole), (header) => {
+        const read = orRefused(
+          () => readSafetensors(file(JSON.stringify(header), 16), 'x'),
+          'invalid-checkpoint',
+          'unsupported-model',
+        );
+        for (const [name, stored] of read ?? []) orRefused(() => toFloats(stored, name), 'invalid-input');
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test.each<[string, () => string]>([
+    [
+      'a shape nested beyond all recursion',
+      () => `{"x":{"dtype":"F32","shape":${'['.repeat(1e5)}${']'.repeat(1e5)},"data_offsets":[0,4]}}`,
+    ],
+    ['a name as long as the file', () => JSON.stringify({ ['x'.repeat(1e6)]: entry([1], [0, 4], 'F33') })],
+    ['a list as long as the file', () => JSON.stringify({ x: entry([1], Array(1e5).fill(0)) })],
+  ])('%s, in a message that can be read', async (_, header) => {
+    const { message } = await faultOf(() => readSafetensors(file(header(), 4), 'x'));
+    expect(message.length).toBeLessThan(10_000);
+  });
+
+  test.each(['int8', 'int32', 'int64', 'bool'] as const)('%s where floats are due', (dtype) =>
+    expectFault(() => toFloats({ dtype, shape: [0], bytes: new Uint8Array() }, 'x'), 'invalid-input', `are ${dtype}`),
+  );
 });
 
 sharedOrSkip()('fixtures', () => {

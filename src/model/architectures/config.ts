@@ -1,5 +1,5 @@
 import { EditorError } from '../../base/errors.ts';
-import { isRecord } from '../../store/json.ts';
+import { isRecord, showJson } from '../../store/json.ts';
 import {
   type Activation,
   type ModelDescription,
@@ -139,7 +139,7 @@ export class ConfigReader {
       const original_n_ctx = read('original_max_position_embeddings', n_ctx);
       return { kind, factor: read('factor'), low_freq_factor, high_freq_factor, original_n_ctx };
     }
-    this.unsupported(`rope scaling "${String(kind)}" isn't one of default, linear, llama3`);
+    this.unsupported(`rope scaling ${showJson(kind)} isn't one of default, linear, llama3`);
     return null;
   }
 
@@ -152,7 +152,7 @@ export class ConfigReader {
   }
 
   #note(key: string, value: unknown, due: string): number {
-    const found = value === undefined ? 'is missing' : `is ${JSON.stringify(value)}`;
+    const found = value === undefined ? 'is missing' : `is ${showJson(value)}`;
     this.#impossible.push(`${key} ${found}, not ${due}`);
     return NaN;
   }

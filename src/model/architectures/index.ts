@@ -1,5 +1,5 @@
 import { EditorError } from '../../base/errors.ts';
-import { isRecord } from '../../store/json.ts';
+import { isRecord, showJson } from '../../store/json.ts';
 import type { ModelDescription } from '../description.ts';
 import { ConfigReader, type FamilyFile } from './config.ts';
 import { gpt2 } from './gpt2.ts';
@@ -24,7 +24,7 @@ export function describeModel(config: unknown): ModelDescription {
     throw new EditorError(
       'invalid-checkpoint',
       'read config.json',
-      isRecord(config) ? `model_type is ${JSON.stringify(modelType) ?? 'missing'}` : "it isn't a JSON object",
+      isRecord(config) ? `model_type is ${showJson(modelType)}` : "it isn't a JSON object",
       'use the config.json that comes with the model',
     );
   }
