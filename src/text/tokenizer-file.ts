@@ -23,6 +23,8 @@ export interface TokenizerFile {
   /** The file, with what old files leave out filled in. */
   readonly json: object;
   readonly vocabulary: ReadonlyMap<string, number>;
+  /** Ids go from 0 to below this. */
+  readonly vocabSize: number;
   readonly added: readonly AddedToken[];
   readonly normalizer: readonly NormalizerStep[];
   /** Tokens spell bytes in the GPT-2 alphabet; otherwise they are text with `▁` for a space and `<0x41>` for a byte. */
@@ -52,9 +54,11 @@ export function checkTokenizerFile(json: unknown, d_vocab?: number): TokenizerFi
   const added = readAdded(json['added_tokens'] ?? []);
   const vocabulary = readVocabulary(vocab, added);
   checkMerges(merges, vocabulary);
-  const largest = Math.max(...vocabulary.values());
-  if (d_vocab !== undefined && largest >= d_vocab) {
-    throw invalid(`its largest id is ${largest}, and the model has ${d_vocab} tokens`, { largest, d_vocab });
+  // Not Math.max(...ids): there are vocabularies with more ids than a call takes arguments.
+  const vocabSize = [...vocabulary.values()].reduce((most, id) => Math.max(most, id + 1), 0);
+  if (d_vocab !== undefined && vocabSize > d_vocab) {
+    const found = `its largest id is ${vocabSize - 1}, and the model has ${d_vocab} tokens`;
+    throw invalid(found, { largest: vocabSize - 1, d_vocab });
   }
   const preTokenizers = steps(json['pre_tokenizer'], 'pretokenizers');
   const foreign = preTokenizers.find((step) => !KEEPING.has(step.type) || step.behavior === 'Removed');
@@ -74,7 +78,7 @@ export function checkTokenizerFile(json: unknown, d_vocab?: number): TokenizerFi
   };
   const filled = { ...defaults, ...json, model: { ...model, type: 'BPE' } };
   if (preTokenizers.length === 0 && wordsAreApart(vocabulary)) filled.pre_tokenizer = WORDS;
-  return { json: filled, vocabulary, added, normalizer, byteLevel, byteFallback };
+  return { json: filled, vocabulary, vocabSize, added, normalizer, byteLevel, byteFallback };
 }
 
 /** The error of a tokenizer that can't be used. */

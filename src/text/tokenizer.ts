@@ -1,4 +1,5 @@
 import { Tokenizer as Library } from '@huggingface/tokenizers';
+import { EditorError } from '../base/errors.ts';
 import { isRecord } from '../store/json.ts';
 import { type Alphabet, alignTokens, type Span } from './offsets.ts';
 import { BYTE_ALPHABET, byteToken, checkTokenizerFile, invalid, type TokenizerFile } from './tokenizer-file.ts';
@@ -48,10 +49,10 @@ export function loadTokenizer(json: unknown, config?: unknown, d_vocab?: number)
   const tokens = new Map(Array.from(file.vocabulary, ([token, id]) => [id, token]));
   const special = new Set(file.added.filter((token) => token.special).map((token) => token.id));
   const alphabet = makeAlphabet(file);
-  const frame = findFrame(library);
+  const frame = orInvalid(() => findFrame(library));
   const nothing = frame.before.map((): Span => [0, 0]);
-  return {
-    vocabSize: Math.max(...file.vocabulary.values()) + 1,
+  const tokenizer: Tokenizer = {
+    vocabSize: file.vocabSize,
     bosId: frame.before[0] ?? null,
     eosId: namedToken(config, 'eos_token', file),
     encode(given, { specialTokens }) {
@@ -80,15 +81,34 @@ export function loadTokenizer(json: unknown, config?: unknown, d_vocab?: number)
       return readUtf8(bytes) ?? Array.from(bytes, byteToken).join('');
     },
   };
+  tryOut(tokenizer);
+  return tokenizer;
 }
 
 // ---
 
 /** Only what shapes tokens is handed on: no cleaning up of spaces, no lower case. */
 function makeLibrary(file: TokenizerFile): Library {
+  return orInvalid(() => new Library(file.json, { clean_up_tokenization_spaces: false }));
+}
+
+/** Reads and writes a text, so that a file whose parts don't work together is refused now and not in use. */
+function tryOut(tokenizer: Tokenizer): void {
+  orInvalid(() => {
+    const { ids } = tokenizer.encode(TRIAL, { specialTokens: true });
+    tokenizer.decode(ids, { skipSpecial: true });
+  });
+}
+
+/** Words, digits, marks, a line break, letters of two bytes and of three, a character of two units. */
+const TRIAL = 'To open 7 doors,\n“Zoë”  said: 你好 \u{1f511}';
+
+/** What `work` gives; whatever the library throws at a file that it wasn't written for is the file's fault. */
+function orInvalid<T>(work: () => T): T {
   try {
-    return new Library(file.json, { clean_up_tokenization_spaces: false });
+    return work();
   } catch (cause) {
+    if (cause instanceof EditorError && cause.code === 'invalid-tokenizer') throw cause;
     throw invalid(cause instanceof Error ? cause.message : String(cause), {}, cause);
   }
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { loadTokenizer, type Tokenizer } from '../../src/text/tokenizer.ts';
 import { BYTE_ALPHABET, byteToken } from '../../src/text/tokenizer-file.ts';
+import { damaged, orRefused } from '../support/damage.ts';
 import { expectFault } from '../support/faults.ts';
 import { readFixtureJson, sharedOrSkip } from '../support/shared.ts';
 
@@ -151,6 +152,45 @@ const TINY = {
   },
 };
 
+const STYLE_VOCABULARY = Object.fromEntries(
+  ['<s>', '</s>', ...Array.from({ length: 256 }, (_, byte) => byteToken(byte)), '▁', 'a', '▁a', 'b'].map(
+    (token, id) => [token, id],
+  ),
+);
+
+/** In the style of Llama 2: bytes as tokens of their own, a frame around the text. */
+const STYLE = {
+  added_tokens: [
+    { id: 0, content: '<s>', special: true },
+    { id: 1, content: '</s>', special: true },
+  ],
+  normalizer: null,
+  pre_tokenizer: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'first', split: false },
+  post_processor: {
+    type: 'TemplateProcessing',
+    single: [
+      { SpecialToken: { id: '<s>', type_id: 0 } },
+      { Sequence: { id: 'A', type_id: 0 } },
+      { SpecialToken: { id: '</s>', type_id: 0 } },
+    ],
+    pair: [],
+    special_tokens: {
+      '<s>': { id: '<s>', ids: [0], tokens: ['<s>'] },
+      '</s>': { id: '</s>', ids: [1], tokens: ['</s>'] },
+    },
+  },
+  decoder: {
+    type: 'Sequence',
+    decoders: [
+      { type: 'Replace', pattern: { String: '▁' }, content: ' ' },
+      { type: 'ByteFallback' },
+      { type: 'Fuse' },
+      { type: 'Strip', content: ' ', start: 1, stop: 0 },
+    ],
+  },
+  model: { type: 'BPE', vocab: STYLE_VOCABULARY, merges: ['▁ a'], byte_fallback: true, unk_token: '<s>' },
+};
+
 describe('a small tokenizer', () => {
   test('merges, and finds added tokens, which swallow spaces', () => {
     const tokenizer = loadTokenizer(TINY, { eos_token: { content: '<end>' } });
@@ -174,45 +214,10 @@ describe('a small tokenizer', () => {
   });
 
   test('in the style of Llama 2 frames the text', () => {
-    const bytes = Array.from({ length: 256 }, (_, byte) => byteToken(byte));
-    const vocab = Object.fromEntries(['<s>', '</s>', ...bytes, '▁', 'a', '▁a', 'b'].map((token, id) => [token, id]));
-    const tokenizer = loadTokenizer(
-      {
-        added_tokens: [
-          { id: 0, content: '<s>', special: true },
-          { id: 1, content: '</s>', special: true },
-        ],
-        normalizer: null,
-        pre_tokenizer: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'first', split: false },
-        post_processor: {
-          type: 'TemplateProcessing',
-          single: [
-            { SpecialToken: { id: '<s>', type_id: 0 } },
-            { Sequence: { id: 'A', type_id: 0 } },
-            { SpecialToken: { id: '</s>', type_id: 0 } },
-          ],
-          pair: [],
-          special_tokens: {
-            '<s>': { id: '<s>', ids: [0], tokens: ['<s>'] },
-            '</s>': { id: '</s>', ids: [1], tokens: ['</s>'] },
-          },
-        },
-        decoder: {
-          type: 'Sequence',
-          decoders: [
-            { type: 'Replace', pattern: { String: '▁' }, content: ' ' },
-            { type: 'ByteFallback' },
-            { type: 'Fuse' },
-            { type: 'Strip', content: ' ', start: 1, stop: 0 },
-          ],
-        },
-        model: { type: 'BPE', vocab, merges: ['▁ a'], byte_fallback: true, unk_token: '<s>' },
-      },
-      { eos_token: '</s>' },
-    );
+    const tokenizer = loadTokenizer(STYLE, { eos_token: '</s>' });
     const { ids, offsets } = tokenizer.encode('a ab\u00e9', { specialTokens: true });
-    const a = vocab['▁a'];
-    expect(ids).toEqual([0, a, a, vocab['b'], 2 + 0xc3, 2 + 0xa9, 1]);
+    const a = STYLE_VOCABULARY['▁a'];
+    expect(ids).toEqual([0, a, a, STYLE_VOCABULARY['b'], 2 + 0xc3, 2 + 0xa9, 1]);
     expect(offsets).toEqual([
       [0, 0],
       [0, 1],
@@ -269,6 +274,25 @@ describe('refused', () => {
     ['an unknown decoder', { ...TINY, decoder: { type: 'Nonsense' } }, 'Nonsense'],
     ['an unknown post-processor', { ...TINY, post_processor: { type: 'Nonsense' } }, 'Nonsense'],
   ])('%s', (_, json, text) => expectFault(() => loadTokenizer(json), 'invalid-tokenizer', text));
+});
+
+test('a damaged tokenizer.json is refused, or it works', () => {
+  fc.assert(
+    fc.property(fc.oneof(damaged(TINY), damaged(STYLE)), (json) => {
+      const tokenizer = orRefused(() => loadTokenizer(json, { eos_token: '<end>' }, 300), 'invalid-tokenizer');
+      if (!tokenizer) return;
+      const { ids } = tokenizer.encode('ab c[x]', { specialTokens: true });
+      tokenizer.decode(ids, { skipSpecial: true });
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('a vocabulary may have more tokens than a call takes arguments', async () => {
+  const many = Object.fromEntries(Array.from({ length: 150_000 }, (_, i) => [`t${i}`, 260 + i]));
+  const large = { ...TINY, model: { ...TINY.model, vocab: { ...TINY.model.vocab, ...many } } };
+  expect(loadTokenizer(large, undefined, 150_260).vocabSize).toBe(150_260);
+  await expectFault(() => loadTokenizer(large, undefined, 150_259), 'invalid-tokenizer', 'largest id is 150259');
 });
 
 // ---
