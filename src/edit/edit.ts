@@ -12,7 +12,7 @@ import { proveSites } from './proof.ts';
 import { chooseLayers, type LayerScores, type LayerSets } from './rank.ts';
 import { dosedPatches, type Edit, type StackedEdit } from './record.ts';
 import type { ValidRequest } from './request.ts';
-import { makeRows, promptIds, type EditRows, type TemplateGroups } from './rows.ts';
+import { makeRows, type EditRows, type TemplateGroups } from './rows.ts';
 import { affordableSites, candidateSites, learningRate } from './sites.ts';
 import { stackRows } from './solve.ts';
 import { optimizeTargets, type Targets } from './target.ts';
@@ -55,11 +55,13 @@ export async function computeEdit(model: Model, input: EditInput, watch: Watch =
  */
 export async function solveEdit(model: Model, input: EditInput, watch: Watch = {}): Promise<Edit> {
   const { requests, method, preset, hparams, stack = [] } = input;
+  // The requests alone first: what the model can't read is told before anything is computed.
+  const bare = makeRows(model, requests, [['{}']], hparams);
+  const queries = bare.rows.map(({ ids, queryLast }) => ids.slice(0, queryLast + 1));
   const count = (input.templates ? 0 : hparams.prefixes) + (input.proof === 'brief' ? 0 : UNSEEN);
   const sampled = await sampleTemplates(model, { ...hparams, prefixes: count }, watch);
   const templates = input.templates ?? usedOf(sampled, hparams.prefixes);
   const rows = makeRows(model, requests, templates, hparams);
-  const queries = requests.map(({ query }) => promptIds(model, query));
   watch.progress?.({ stage: 'rank', done: 0, total: 1, unit: 'steps' });
   const measured = await measureLayers(model, queries, hparams.cosine, watch);
   const scores = measured.map(({ cosines }) => cosines);

@@ -8,6 +8,7 @@ import { secondMoments } from '../model/moment.ts';
 import { cacheKey, type Database } from '../store/database.ts';
 import { hashText } from '../store/hash.ts';
 import { getRecord, putRecord, type RecordKind } from '../store/keep.ts';
+import { LONGEST_TEXT } from './request.ts';
 import { packLower } from './triangle.ts';
 
 /** Text that second moments are gathered from. */
@@ -128,7 +129,7 @@ function tokenize(model: Model, corpus: Corpus, covarianceTokens: number): numbe
   let count = 0;
   for (const text of corpus.documents) {
     if (count >= wanted) break;
-    const ids = model.tokenizer.encode(text, { specialTokens: true }).ids.slice(0, n_ctx);
+    const ids = model.tokenizer.encode(text.slice(0, LONGEST_TEXT), { specialTokens: true }).ids.slice(0, n_ctx);
     if (ids.length === 0) continue;
     documents.push(ids);
     count += ids.length;
@@ -137,7 +138,7 @@ function tokenize(model: Model, corpus: Corpus, covarianceTokens: number): numbe
   throw new EditorError(
     'invalid-input',
     `gather statistics from ${corpus.name}`,
-    `it has ${count} tokens and keys are ${width} wide`,
+    `its ${corpus.documents.length} lines, each cut to ${n_ctx} tokens, have ${count}, and keys are ${width} wide`,
     `give a text of at least ${10 * width} tokens`,
     { tokens: count, width },
   );

@@ -1,4 +1,5 @@
 import { EditorError } from '../base/errors.ts';
+import { isRecord } from '../store/json.ts';
 
 /** One wish: when the model reads `prompt` (its `{}` filled with `subject`), it shall continue with `target`. */
 export interface EditRequest {
@@ -20,8 +21,8 @@ export interface ValidRequest extends EditRequest {
   readonly subjectSpan: readonly [number, number] | null;
 }
 
-/** Longest text we take: far beyond any context, and short enough to refuse before tokenizing. */
-const LONGEST = 20_000;
+/** Longest text that is tokenized, in UTF-16 units: more than an edit can work with, and read in a tenth of a second. */
+export const LONGEST_TEXT = 20_000;
 
 /**
  * Checks requests in our form `{prompt, subject?, target}` or the published one (`target_new: {str}`), and names every
@@ -32,14 +33,14 @@ const LONGEST = 20_000;
  */
 export function validateRequests(input: unknown): ValidRequest[] {
   const list = Array.isArray(input) ? input : [input];
-  if (list.length === 0) throw invalid(['the list of requests is empty']);
-  const faults: string[] = [];
+  if (list.length === 0) throw invalid([['the list of requests is empty', 'give at least one']]);
+  const faults: Fault[] = [];
   const valid = list.flatMap((entry, i) => {
     const label = list.length > 1 ? `request ${i + 1}: ` : '';
-    const request = readRequest(entry);
-    const found = request ? faultsOf(request) : ['it is not an object with prompt and target'];
-    faults.push(...found.map((fault) => label + fault));
-    return request && found.length === 0 ? [complete(request)] : [];
+    const fields = fieldsOf(entry);
+    const found = faultsOf(fields);
+    faults.push(...found.map(([fault, advice]): Fault => [label + fault, advice]));
+    return found.length === 0 ? [complete(fields as EditRequest)] : [];
   });
   if (faults.length > 0) throw invalid(faults);
   return valid;
@@ -52,47 +53,65 @@ export function targetText(target: string): string {
 
 // ---
 
-function readRequest(entry: unknown): EditRequest | null {
-  if (typeof entry !== 'object' || entry === null) return null;
-  const { prompt, subject, target, target_new: published, paraphrases } = entry as Record<string, unknown>;
-  const text =
-    target ?? (typeof published === 'object' && published ? (published as { str?: unknown }).str : published);
-  if (typeof prompt !== 'string' || typeof text !== 'string') return null;
-  if (subject !== undefined && subject !== null && typeof subject !== 'string') return null;
-  const asked = Array.isArray(paraphrases) ? paraphrases.filter((each) => typeof each === 'string') : [];
+/** What is wrong, and what to do about it. */
+type Fault = readonly [found: string, advice: string];
+
+/** A request whose parts may be anything. */
+type Fields = { readonly [K in keyof EditRequest]: unknown };
+
+/** The parts of a request in either form, without those that are empty and may be left out. */
+function fieldsOf(entry: unknown): Fields {
+  const { prompt, subject, target, target_new: published, paraphrases } = isRecord(entry) ? entry : {};
+  const about = typeof subject === 'string' ? subject.trim() : (subject ?? '');
   return {
     prompt,
-    target: text,
-    ...(typeof subject === 'string' && subject.trim() !== '' ? { subject: subject.trim() } : {}),
-    ...(asked.length > 0 ? { paraphrases: asked } : {}),
+    target: target ?? (isRecord(published) ? published['str'] : published),
+    ...(about === '' ? {} : { subject: about }),
+    ...((paraphrases ?? null) === null ? {} : { paraphrases }),
   };
 }
 
-function faultsOf({ prompt, subject, target }: EditRequest): string[] {
-  const faults: string[] = [];
-  const holes = prompt.split('{}').length - 1;
-  if (prompt.replace('{}', '').trim() === '' && !(subject && holes === 1)) faults.push('the prompt is empty');
-  if (target.trim() === '') faults.push('the target is empty');
-  if (subject === undefined && holes > 0) faults.push(`the prompt has {} but no subject fills it`);
-  if (subject !== undefined && holes !== 1)
-    faults.push(`the prompt has ${holes} {} for one subject, it needs exactly one`);
-  for (const [name, text] of Object.entries({ prompt, subject: subject ?? '', target })) {
-    if (text.length > LONGEST) faults.push(`the ${name} has ${text.length} characters, ${LONGEST} is the most`);
-    const control = controlCharacter(text);
-    if (control) faults.push(`the ${name} contains the control character ${control}`);
-    if (!text.isWellFormed()) faults.push(`the ${name} contains half of a surrogate pair, which is no character`);
+function faultsOf({ prompt, subject, target, paraphrases = [] }: Fields): Fault[] {
+  return [
+    ...textFaults('the prompt', prompt),
+    ...textFaults('the target', target),
+    ...(subject === undefined ? [] : textFaults('the subject', subject)),
+    ...(Array.isArray(paraphrases)
+      ? paraphrases.flatMap((text, i) => textFaults(`paraphrase ${i + 1}`, text))
+      : [['the paraphrases are no list', 'give them as a list of texts'] as const]),
+    ...(typeof prompt === 'string' ? placeFaults(prompt, subject !== undefined) : []),
+  ];
+}
+
+/** The place of the subject: one with a subject, none without. */
+function placeFaults(prompt: string, hasSubject: boolean): Fault[] {
+  const places = prompt.split('{}').length - 1;
+  if (places === (hasSubject ? 1 : 0)) return [];
+  if (!hasSubject) return [['the prompt has {} and no subject to put there', 'name the subject, or write it out']];
+  const found = places === 0 ? 'the subject is not in the prompt' : `the prompt has ${places} {} for one subject`;
+  return [[found, 'mark its place with {}, once']];
+}
+
+function textFaults(name: string, text: unknown): Fault[] {
+  if (typeof text !== 'string')
+    return [[`${name} is ${text === undefined ? 'missing' : 'no text'}`, 'give it as text']];
+  if (text.trim() === '') return [[`${name} is empty`, 'write something there']];
+  const faults: Fault[] = [];
+  if (text.length > LONGEST_TEXT) {
+    faults.push([`${name} has ${text.length} characters, ${LONGEST_TEXT} is the most`, 'shorten it']);
   }
+  const [control] = CONTROL.exec(text) ?? [];
+  if (control) faults.push([`${name} has the control character ${codePoint(control)}`, 'delete it']);
+  const [half] = /\p{Surrogate}/u.exec(text) ?? [];
+  if (half) faults.push([`${name} has half a character, ${codePoint(half)}`, 'delete it']);
   return faults;
 }
 
 /** Line breaks and tabs are text; the rest of the C0 and C1 controls are not. */
-function controlCharacter(text: string): string | null {
-  for (const character of text) {
-    const code = character.codePointAt(0) ?? 0;
-    const control = (code < 32 && ![9, 10, 13].includes(code)) || (code >= 127 && code < 160);
-    if (control) return `U+${code.toString(16).toUpperCase().padStart(4, '0')}`;
-  }
-  return null;
+const CONTROL = /[^\P{Control}\t\n\r]/u;
+
+function codePoint(character: string): string {
+  return `U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
 function complete(request: EditRequest): ValidRequest {
@@ -104,12 +123,8 @@ function complete(request: EditRequest): ValidRequest {
   return { ...request, prompt: trimmed, query, subjectSpan: [start, start + subject.length] };
 }
 
-function invalid(faults: readonly string[]): EditorError {
-  return new EditorError(
-    'invalid-request',
-    'read the edit request',
-    faults.join('; '),
-    'give a prompt with one {} and a subject (or neither), and a target',
-    { faults: faults.join('; ') },
-  );
+function invalid(faults: readonly Fault[]): EditorError {
+  const found = faults.map(([fault]) => fault).join('; ');
+  const advice = [...new Set(faults.map(([, each]) => each))].join('; ');
+  return new EditorError('invalid-request', 'read the edit request', found, advice, { faults: faults.length });
 }

@@ -1,8 +1,10 @@
 import { EditorError } from '../base/errors.ts';
+import { checkContext } from '../model/batch.ts';
 import type { Model } from '../model/model.ts';
 import { findLookupIndex } from '../text/lookup.ts';
+import type { Encoding } from '../text/tokenizer.ts';
 import type { Hparams } from './hparams.ts';
-import { targetText, type ValidRequest } from './request.ts';
+import { LONGEST_TEXT, targetText, type ValidRequest } from './request.ts';
 
 /** Prefixes under which a request is repeated: groups of strings with one `{}`, for the prompt. */
 export type TemplateGroups = readonly (readonly string[])[];
@@ -48,8 +50,8 @@ export interface EditRows {
  * Turns requests into rows of ids. The target follows by concatenation of ids, which is exact; nothing is tokenized twice.
  * [methods.md 2, 3.1]
  *
- * @throws EditorError `invalid-request` when the subject can't be found, or the settings need one that isn't given
- * @throws EditorError `context-overflow` is left to the batch that runs the rows
+ * @throws EditorError `invalid-request` when the subject can't be found, or the settings need one that isn't given;
+ *   `context-overflow` for a row that the model can't read at once
  */
 export function makeRows(
   model: Model,
@@ -70,6 +72,8 @@ export function makeRows(
     }
     klRows.push(makeKlRow(model, i, request, hparams));
   }
+  for (const { ids } of [...rows, ...klRows])
+    checkContext(model.description, ids.length, 'read a prompt with its target');
   const counts = targets.map((target) => (hparams.lookup === 'every' ? target.length : 1));
   return { rows, klRows, targets, ...numberSlots(counts) };
 }
@@ -95,9 +99,25 @@ export function slotCount({ firstSlot, slots }: EditRows, request: number): numb
   return (firstSlot[request + 1] ?? slots) - firstSlot[request];
 }
 
-/** Ids of a text as the model reads a prompt, its special tokens included. */
+/**
+ * A text as the model reads a prompt, its special tokens included.
+ *
+ * @throws EditorError `context-overflow` for a text too long to be tokenized while somebody waits
+ */
+export function encodePrompt({ tokenizer, description }: Model, text: string): Encoding {
+  if (text.length <= LONGEST_TEXT) return tokenizer.encode(text, { specialTokens: true });
+  throw new EditorError(
+    'context-overflow',
+    'read the text',
+    `it has ${text.length} characters, and the model reads at most ${description.n_ctx} tokens`,
+    'shorten it',
+    { characters: text.length, limit: description.n_ctx },
+  );
+}
+
+/** Ids of `encodePrompt`. */
 export function promptIds(model: Model, text: string): number[] {
-  return [...model.tokenizer.encode(text, { specialTokens: true }).ids];
+  return encodePrompt(model, text).ids;
 }
 
 // ---

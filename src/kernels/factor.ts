@@ -24,6 +24,8 @@ export interface FactorOptions {
   /** Least ridge, as a share of the mean of the diagonal. */
   readonly ridge?: number;
   readonly watch?: Watch;
+  /** What messages call the matrix. */
+  readonly what?: string;
 }
 
 /** Ridges that are tried, in turn, when a matrix has no factor without one. */
@@ -45,14 +47,14 @@ export async function factorSpd(
   matrix: Tensor<'float64'>,
   options: FactorOptions = {},
 ): Promise<Factorization> {
-  checkFinite(matrix, 'the matrix');
-  const least = options.ridge ?? 0;
+  const { ridge: least = 0, watch, what = 'a matrix' } = options;
+  checkFinite(matrix, what);
   if (kernels.where === 'gpu') {
     const shifted = addRidge(matrix, least);
-    const factor = await factorOnGpu(kernels, shifted, options.watch);
+    const factor = await factorOnGpu(kernels, shifted, watch);
     if (factor) return { matrix: shifted, factor, ridge: least, where: 'gpu' };
   }
-  return await factorOnHost(matrix, least, options.watch);
+  return await factorOnHost(matrix, least, what, watch);
 }
 
 // ---
@@ -90,6 +92,7 @@ async function factorOnGpu(
 async function factorOnHost(
   matrix: Tensor<'float64'>,
   least: number,
+  what: string,
   watch: Watch | undefined,
 ): Promise<Factorization> {
   let pivot = 'none tried';
@@ -102,7 +105,7 @@ async function factorOnHost(
   }
   throw new EditorError(
     'ill-conditioned',
-    `factor a matrix ${formatShape(matrix.shape)}`,
+    `factor ${what} ${formatShape(matrix.shape)}`,
     `with the largest ridge, ${RIDGES.at(-1)}, ${pivot}`,
     'gather more text for the statistics',
     { size: matrix.shape[0] },

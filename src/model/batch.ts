@@ -80,6 +80,18 @@ export function continued(
   return makeBatch(description, float, rows, { starts: rows.map(() => 0), pastLengths, past, width });
 }
 
+/** Throws `context-overflow` for more tokens than the model can read. */
+export function checkContext({ n_ctx }: ModelDescription, tokens: number, what = 'read the text'): void {
+  if (tokens <= n_ctx) return;
+  throw new EditorError(
+    'context-overflow',
+    what,
+    `there are ${tokens} tokens, and the model reads at most ${n_ctx} at once`,
+    'shorten the prompt or the target',
+    { tokens, limit: n_ctx },
+  );
+}
+
 // ---
 
 interface Layout {
@@ -161,17 +173,6 @@ function rotaryTables(
     }
   }
   return { cos: cos as FloatTensor, sin: sin as FloatTensor };
-}
-
-function checkContext({ n_ctx }: ModelDescription, tokens: number): void {
-  if (tokens <= n_ctx) return;
-  throw new EditorError(
-    'context-overflow',
-    'read the text',
-    `it has ${tokens} tokens and the model reads at most ${n_ctx}`,
-    'shorten the prompt or the target',
-    { tokens, limit: n_ctx },
-  );
 }
 
 /** A float tensor of the device's type from numbers. */

@@ -7,7 +7,7 @@ import type { StackEntry } from '../edit/library.ts';
 import { candidateLayers, chooseLayers } from '../edit/rank.ts';
 import { readHparams } from '../edit/read-hparams.ts';
 import { validateRequests } from '../edit/request.ts';
-import { promptIds } from '../edit/rows.ts';
+import { encodePrompt, promptIds } from '../edit/rows.ts';
 import { candidateSites } from '../edit/sites.ts';
 import { generate, type Sampling } from '../model/generate.ts';
 import type { PlacedPatches } from '../model/patch.ts';
@@ -62,8 +62,9 @@ export class Engine implements EngineApi {
   }
 
   async tokenize(text: string): Promise<readonly TokenView[]> {
-    const { tokenizer } = this.#studio.model;
-    const { ids, offsets } = tokenizer.encode(text, { specialTokens: true });
+    const { model } = this.#studio;
+    const { tokenizer } = model;
+    const { ids, offsets } = encodePrompt(model, text);
     return ids.map((id, i) => ({ id, text: tokenizer.tokenText(id), start: offsets[i][0], end: offsets[i][1] }));
   }
 

@@ -82,7 +82,7 @@ describe('a solve', () => {
     await expectFault(
       () => factorSpd(host, f64([1, 0, 0, Infinity], [2, 2])),
       'not-finite',
-      'the matrix',
+      'a matrix',
       'Infinity at 3',
     );
   });

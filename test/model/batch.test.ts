@@ -80,9 +80,9 @@ describe('context', () => {
   });
 
   test.each<[string, () => Batch, string]>([
-    ['a row', () => rightPadded(gpt2, 'float32', [tokens(3), tokens(33)]), 'it has 33 tokens'],
-    ['a prefix', () => leftPadded(gpt2, 'float32', [tokens(34)]), 'it has 34 tokens'],
-    ['kept keys and what follows', () => continued(gpt2, 'float32', [tokens(3)], [30], 30), 'it has 33 tokens'],
+    ['a row', () => rightPadded(gpt2, 'float32', [tokens(3), tokens(33)]), 'there are 33 tokens'],
+    ['a prefix', () => leftPadded(gpt2, 'float32', [tokens(34)]), 'there are 34 tokens'],
+    ['kept keys and what follows', () => continued(gpt2, 'float32', [tokens(3)], [30], 30), 'there are 33 tokens'],
   ])('%s beyond it is refused with both numbers and a way out', async (_, make, found) => {
     await expectFault(make, 'context-overflow', found, 'reads at most 32', 'shorten the prompt');
   });
