@@ -129,7 +129,7 @@ async function factor(
   if (kept) {
     return { matrix: addRidge(matrix, ridge), factor: hostTensor(unpackLower(kept.lower)), ridge, where: 'host' };
   }
-  const made = await factorSpd(model.kernels, matrix, { ridge, watch, what: `the statistics of ${formatSite(site)}` });
+  const made = await factorSpd(model.kernels, matrix, { ridge, watch, what: `the covariance of ${formatSite(site)}` });
   const { host } = made.factor;
   // A factor that needed more ridge than was asked for is made again: how much is part of what is shown.
   if (database && host && made.ridge === ridge) {

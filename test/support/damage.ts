@@ -48,8 +48,6 @@ function replaced(json: unknown, [key, ...rest]: Path, value: unknown): unknown 
   if (key === undefined) return value;
   if (typeof json !== 'object' || json === null) return json;
   const copy = (Array.isArray(json) ? [...(json as unknown[])] : { ...json }) as Record<string, unknown>;
-  const changed = replaced(copy[key], rest, value);
-  if (changed === undefined) delete copy[key];
-  else copy[key] = changed;
+  copy[key] = replaced(copy[key], rest, value);
   return copy;
 }

@@ -5,7 +5,8 @@ import { describeModel } from '../../src/model/architectures/index.ts';
 import { parameterSpec, type ModelDescription, type ParameterName } from '../../src/model/description.ts';
 import type { Site } from '../../src/model/hooks.ts';
 import { assembleModel, type Model } from '../../src/model/model.ts';
-import type { Tokenizer } from '../../src/text/tokenizer.ts';
+import { loadTokenizer, type Tokenizer } from '../../src/text/tokenizer.ts';
+import { BYTE_ALPHABET } from '../../src/text/tokenizer-file.ts';
 
 /** Configs of tiny models, as a Hugging Face config.json would have them. */
 export const TINY_CONFIGS = {
@@ -71,6 +72,17 @@ export function randomModel(
     device,
   );
 }
+
+/** A tokenizer whose tokens are bytes, and whose ids are theirs. */
+export function byteTokenizer(): Tokenizer {
+  return loadTokenizer({
+    pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, use_regex: true },
+    decoder: { type: 'ByteLevel' },
+    model: { type: 'BPE', vocab: Object.fromEntries(BYTE_ALPHABET.map((token, byte) => [token, byte])), merges: [] },
+  });
+}
+
+// ---
 
 function reader(description: ModelDescription, seed: number) {
   return async (parameter: ParameterName, layer = -1): Promise<Tensor<'float32'>> => {

@@ -4,10 +4,10 @@ import type { Watch } from '../../src/base/tasks.ts';
 import type { Device } from '../../src/device/device.ts';
 import type { DeviceTensor } from '../../src/device/memory.ts';
 
-/** A device that knows which of its tensors nobody has disposed, and that can be interrupted at any run. */
+/** A device that knows which of its tensors and programs nobody has disposed, and that can be interrupted at any run. */
 export interface TrackedDevice extends Device {
-  /** What was placed or computed and not disposed, by name. */
-  readonly live: ReadonlyMap<DeviceTensor, string>;
+  /** What was placed, computed or loaded and not disposed, by name. */
+  readonly live: ReadonlyMap<object, string>;
   /** Runs of graphs so far. */
   readonly runs: number;
   /** From now on, after `count` runs, `act` is called once, in place of the next run where it throws. */
@@ -48,7 +48,7 @@ export async function expectNothingLeft(
  * both run the same code.
  */
 export function trackDevice(device: Device): TrackedDevice {
-  const live = new Map<DeviceTensor, string>();
+  const live = new Map<object, string>();
   let runs = 0;
   let next: { readonly at: number; readonly act: () => void } | null = null;
   const track = (tensor: DeviceTensor, name: string): DeviceTensor => {
@@ -66,8 +66,12 @@ export function trackDevice(device: Device): TrackedDevice {
     place: (tensor, label) => track(device.place(tensor, label), label ?? 'unnamed'),
     async load(program, read) {
       const loaded = await device.load(program, read);
+      live.set(loaded, program.name);
       return {
-        dispose: () => loaded.dispose(),
+        dispose: () => {
+          live.delete(loaded);
+          return loaded.dispose();
+        },
         async run(graph, feeds, fetch) {
           if (runs++ === next?.at) next.act();
           const found = Object.entries<DeviceTensor>(await loaded.run(graph, feeds, fetch));
