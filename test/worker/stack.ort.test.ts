@@ -10,10 +10,11 @@ import type { Model } from '../../src/model/model.ts';
 import { openDatabase, type Database } from '../../src/store/database.ts';
 import { restoreStack, type EditStack, type StackStudio } from '../../src/worker/stack.ts';
 import { expectFault } from '../support/faults.ts';
+import { readLinesFile } from '../support/files.ts';
 import { shippedModel } from '../support/models.ts';
-import { shippedLines } from '../support/shipped.ts';
+import { SHIPPED } from '../support/shipped.ts';
 
-const heldOut = shippedLines('heldout.txt').slice(0, 2);
+const heldOut = readLinesFile(`${SHIPPED}/heldout.txt`).slice(0, 2);
 let model: Model;
 let covariances: Covariances;
 let names = 0;
