@@ -29,8 +29,8 @@ export function beginVisit(onUpdate: (update: () => void) => void): Visit {
 
 // ---
 
-/** Milliseconds that a visit waits for its service worker. */
-const PATIENCE = 10_000;
+/** Milliseconds that a visit waits for its service worker, which fetches a third of a megabyte; a refusal ends it sooner. */
+const PATIENCE = 30_000;
 
 /** The mark of a page that has been loaded again to become isolated: a second time wouldn't help. */
 const RELOADED = 'palimpsest reloaded';

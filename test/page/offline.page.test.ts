@@ -65,7 +65,7 @@ withPage('the built page on a plain static host', { preferences, serve }, (opene
     expect(await update.isDisabled()).toBe(true);
     const waiting = () => navigator.serviceWorker.getRegistration().then((found) => found?.waiting?.state);
     expect(await page.evaluate(waiting)).toBe('installed');
-    await page.locator('#verdict').waitFor();
+    await page.locator('#verdict').waitFor({ timeout: 240_000 });
     expect(await page.locator('#verdict').innerText()).toBe('It took.');
     await target(page).fill('whisper to the door');
     await expectAccessible(page);
@@ -133,7 +133,7 @@ withPage('the built page on a plain static host', { preferences, serve }, (opene
     page.on('framenavigated', (frame) => reached.push(new URL(frame.url()).pathname));
     await page.goto(`${other.url}/frame.html`);
     const [, frame] = page.frames();
-    await frame.getByText('the CPU works with one thread').waitFor();
+    await frame.getByText('the CPU works with one thread').first().waitFor();
     expect(await frame.getByRole('button', { name: 'Device: CPU, 1 thread' }).isVisible()).toBe(true);
     await bars(frame).waitFor();
     expect(reached.filter((path) => path === `/${FOLDER}`)).toHaveLength(2);
