@@ -6,7 +6,8 @@ import type { Studio } from './studio.ts';
 
 /** An edit without its matrices, and whether what it was computed on still stands. */
 export function toView({ edit, on, alpha }: Standing, stack: readonly Standing[]): EditView {
-  const { patches, keys: _keys, schema: _schema, corpus: _corpus, learningRates: _rates, ...rest } = edit;
+  const { patches, keys: _keys, schema: _schema, app: _app, unseen: _unseen, ...more } = edit;
+  const { corpus: _corpus, learningRates: _rates, ...rest } = more;
   const stands = (id: string, dose: number) =>
     stack.some((each) => each.edit.id === id && each.on && each.alpha === dose);
   return {

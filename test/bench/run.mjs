@@ -7,6 +7,7 @@ import { extname, join, resolve, sep } from 'node:path';
 import { chromium } from 'playwright-core';
 import { build } from 'vite';
 import { findBrowser } from '../tools/find-browser.mjs';
+import { measureMemory } from './memory.mjs';
 import { measurePage } from './page.mjs';
 
 const FLAGS = [
@@ -30,6 +31,13 @@ if (parts.length === 0 || parts.includes('page')) {
   console.log('── page');
   await measurePage(browser.path, FLAGS);
   if (parts.length === 1) process.exit(0);
+}
+
+// `npm run bench -- memory 100`: alone, because a hundred edits take minutes.
+if (parts[0] === 'memory') {
+  console.log('── memory');
+  await measureMemory(browser.path, FLAGS, Number(parts[1] ?? 20));
+  process.exit(0);
 }
 
 await build({
