@@ -106,7 +106,7 @@ export function measureLoss(
       'not-finite',
       'optimize the target',
       `the loss became ${loss} (NLL ${meanNll}, KL ${scaledKl})`,
-      'lower stepSize or learningRate, or run on CPU',
+      'lower the step size, or run on the CPU',
       { loss: String(loss) },
     );
   }

@@ -136,7 +136,7 @@ function contradictions(h: Hparams, depth: number, faulty: ReadonlySet<string>):
   refuse(
     ['editMlp', 'editAttn'],
     () => !h.editMlp && !h.editAttn,
-    () => 'and editAttn are both off, so nothing would be written',
+    () => 'is off, and so is attention: nothing would be written',
   );
   refuse(
     ['deltas', 'lookup'],

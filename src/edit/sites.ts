@@ -42,7 +42,7 @@ export function affordableSites(
   throw new EditorError(
     'invalid-hyperparameter',
     'choose where to write',
-    `every chosen attention site would have to hold ${leftOut[0]?.keys} keys and may hold ${leftOut[0]?.budget}`,
+    `every chosen attention site would have to hold ${leftOut[0]?.keys} keys and may hold at most ${leftOut[0]?.budget}`,
     'edit MLP layers too, raise keyBudget, or edit fewer requests at once',
   );
 }

@@ -82,11 +82,11 @@ export function targetSites(plan: readonly PlannedWrite[]): Site[] {
 export async function writeTargets(model: Model, options: WriteOptions, watch: Watch = {}): Promise<SiteWrite[]> {
   const { rows, hparams, plan, base } = options;
   const keyPlan = planKeys(rows, hparams.context);
-  const before = placePatches(model.device, model.description, base);
   const sweep = await startSweep(
     model,
     rows.rows.map((row) => row.ids),
   );
+  const before = placePatches(model.device, model.description, base);
   const writes: SiteWrite[] = [];
   let placed = before;
   try {

@@ -66,7 +66,7 @@ function foreign(path: string, name: string): EditorError {
   return new EditorError(
     'invalid-input',
     `read ${path}`,
-    `it patches ${name}, which this model has not, or only one of its factors is there`,
+    `it patches ${name}, which this model does not have, or only one of its factors is there`,
     'use an edit that was made for this model',
     { name },
   );

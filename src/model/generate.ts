@@ -52,7 +52,7 @@ export async function* generate(
   { maxTokens, sampling = GREEDY, patches, stopIds = [], watch }: GenerateOptions,
 ): AsyncGenerator<GeneratedToken, void, void> {
   if (prompt.length === 0) {
-    throw new EditorError('invalid-request', 'generate text', 'the prompt has no tokens', 'type a prompt');
+    throw new EditorError('invalid-request', 'generate text', 'the prompt has no tokens', 'write a prompt');
   }
   const random = makeRandom(sampling.seed);
   const cache = makeCache(model, patches);

@@ -131,7 +131,7 @@ export function logSoftmax(logits: ArrayLike<number>): Float64Array {
       'not-finite',
       'predict the next token',
       `the logits sum to ${sum} over a largest of ${max}`,
-      'lower the dose of the edits or switch them off, or run on CPU',
+      'lower the dose of the edits or switch them off, or run on the CPU',
     );
   }
   return Float64Array.from(logits, (value) => value - max - logSum);

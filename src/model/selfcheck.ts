@@ -66,7 +66,7 @@ function readCheck(stored: unknown, d_vocab: number): StoredCheck | null {
   throw new EditorError(
     'invalid-checkpoint',
     'read check.json',
-    `it has not ids below ${d_vocab}, pairs of id and logit, and a tolerance`,
+    `it must hold ids below ${d_vocab}, pairs of id and logit, and a tolerance`,
     'get the file again from where the model comes from',
   );
 }

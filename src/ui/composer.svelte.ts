@@ -76,6 +76,12 @@ export class Composer {
     return makeRequest(this.draft, this.#paraphrases(this.#prompt()));
   }
 
+  /** What is wrong with a setting, as far as the engine has said. */
+  faultOf(name: keyof Changes): string | null {
+    const { code, values } = this.previewError ?? {};
+    return code === 'invalid-hyperparameter' && values && name in values ? String(values[name]) : null;
+  }
+
   /** Takes over an example or an earlier request; its prompt goes where prompts are. */
   take(request: EditRequest): void {
     const { target, subject } = toDraft(request);
@@ -84,13 +90,13 @@ export class Composer {
 
   /** Another preset; what was changed of the old one is forgotten. */
   choose(preset: PresetId): void {
-    Object.assign(this, { preset, changes: {} });
+    Object.assign(this, { preset, changes: {}, error: null });
     void this.refreshPreview();
   }
 
   /** Other settings. */
   change(changes: Changes): void {
-    this.changes = changes;
+    Object.assign(this, { changes, error: null });
     void this.refreshPreview(PAUSE);
   }
 
@@ -100,13 +106,13 @@ export class Composer {
     const controller = new AbortController();
     const { signal } = controller;
     this.#previewing = controller;
+    this.previewError = null;
     if (this.#prompt().trim() === '') return;
     this.previewing = true;
     try {
       await pause(delay, signal);
-      const { request } = this;
-      // Layers follow from the prompt alone; a target that isn't written yet must not hide them.
-      const asked = request.target.trim() === '' ? { ...request, target: 'it' } : request;
+      // Layers follow from the prompt alone; a target that isn't written yet, or is faulty, must not hide them.
+      const asked = makeRequest({ ...this.draft, target: 'it' });
       this.preview = await this.#client.previewLayers(asked, settingsOf(this.preset, this.changes), { signal });
       this.previewError = null;
     } catch (thrown) {

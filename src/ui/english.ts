@@ -79,7 +79,7 @@ export const english: Messages = {
       'dem+/default': {
         name: 'DEM+',
         means:
-          'Every token of the target gets its own key, in most MLP layers and three attention layers. Takes almost always.',
+          'Every token of the target gets its own key, in most MLP layers and three attention layers. It almost always takes.',
       },
       'dem+/mlp-only': {
         name: 'MLP only',
@@ -92,7 +92,7 @@ export const english: Messages = {
       'dem/recommended': {
         name: 'DEM',
         means:
-          'The article’s method as we read it: one change per layer, at the prompt’s last token. Takes three to four times in five.',
+          'The article’s method as we read it: one change per layer, at the prompt’s last token. It takes in three or four cases out of five.',
       },
     },
     advanced: 'More settings',
@@ -110,7 +110,7 @@ export const english: Messages = {
     running: 'Editing …',
     lasts: (seconds) => `about ${seconds}`,
     keys: 'Ctrl Enter',
-    firstTime: 'The first edit gathers statistics, later ones reuse them.',
+    firstTime: 'The first edit gathers statistics; later ones reuse them.',
     preparing: (share) => `Getting ready for the first edit: ${share}. You need not wait for it.`,
     cancelled: 'Stopped. Nothing was written.',
     needsTarget: 'Say how it should continue.',
@@ -268,9 +268,9 @@ export const english: Messages = {
       'gpu-works': 'The graphics device was found and computes the right numbers.',
       'no-webgpu': 'This browser has no WebGPU, so the CPU does the work.',
       'no-adapter': 'The browser has WebGPU but found no graphics device, so the CPU does the work.',
-      'software-adapter': 'The only graphics device is a software one: right, but slower than the CPU.',
+      'software-adapter': 'The only graphics device is emulated in software: correct, but slower than the CPU.',
       limit: 'A weight is too large for this graphics device, so the CPU does the work.',
-      untrusted: 'The graphics device computed other numbers than it must, so it is not used.',
+      untrusted: 'The graphics device computed wrong numbers, so the CPU does the work.',
       lost: 'The graphics device went away more than once, so the CPU does the work.',
       failed: 'The graphics device could not be opened, so the CPU does the work.',
     },
@@ -333,7 +333,7 @@ export const english: Messages = {
 
   notice: {
     died: (lost) =>
-      `The part that computes stopped, most likely for want of memory. It is starting again; finished edits are kept.${lost === null ? '' : ` The edit “${lost}” was running.`}`,
+      `The part that computes stopped, most likely because memory ran out. It is starting again; finished edits are kept.${lost === null ? '' : ` The edit “${lost}” was running.`}`,
     diedOften: 'It has stopped three times within a minute. Finished edits are kept; close other tabs, then try again',
     restarted: (lost) =>
       `The model is open again, and your edits with it.${lost === null ? '' : ` The edit “${lost}” was not finished: it can be made again below.`}`,
@@ -361,10 +361,10 @@ export const english: Messages = {
       'hash-mismatch': 'A file arrived damaged',
       'ill-conditioned': 'The equations have no reliable solution',
       internal: 'That is our mistake',
-      'invalid-checkpoint': 'These weights cannot be read',
+      'invalid-checkpoint': 'This model cannot be read',
       'invalid-hyperparameter': 'Some settings do not fit',
       'invalid-input': 'That cannot be read',
-      'invalid-request': 'This edit needs a little more',
+      'invalid-request': 'This edit cannot be made as it stands',
       'invalid-tokenizer': 'The tokenizer does not fit the model',
       'missing-file': 'A file is missing',
       network: 'The download failed',
@@ -378,6 +378,7 @@ export const english: Messages = {
       'worker-died': 'The part that computes stopped',
     },
     sentence: (text) => `${capital(text)}.`.replace(/([.!?…])\.$/, '$1'),
+    setting: (name, fault) => `${SETTINGS[name as keyof Hparams]?.name ?? name} ${fault}`,
     details: 'Details',
     retry: 'Try again',
   },
@@ -387,7 +388,8 @@ export const english: Messages = {
 
 // ---
 
-const capital = (text: string) => text.replace(/^./u, (first) => first.toUpperCase());
+/** Words begin with a capital; a symbol such as λ stays the symbol that it is. */
+const capital = (text: string) => text.replace(/^\p{Script=Latin}/u, (first) => first.toUpperCase());
 
 const OPEN_STAGES: Record<string, string> = {
   probe: 'Look at the device',
@@ -408,6 +410,7 @@ const EDIT_STAGES: Record<string, string> = {
 };
 
 const SETTINGS: Partial<Record<keyof Hparams, { readonly name: string; readonly means: string }>> = {
+  editMlp: { name: 'Writing in the MLP', means: 'its down-projections' },
   layerRule: { name: 'Rule', means: 'which cosines are taken' },
   cosine: { name: 'Cosine of', means: 'the vectors it compares' },
   mlpCount: { name: 'MLP layers', means: 'a count, or below 1 a share' },

@@ -292,6 +292,8 @@ export interface Messages {
   readonly error: {
     readonly title: Readonly<Record<ErrorCode, string>>;
     readonly sentence: (text: string) => string;
+    /** A setting by the name it has on the screen, with what is wrong with it: "Steps is 0, …". */
+    readonly setting: (name: string, fault: string) => string;
     readonly details: string;
     readonly retry: string;
   };

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../base/errors.ts';
 import type { Hparams, Shortfall } from '../worker/api.ts';
 import type { Changes, PresetId } from './settings.ts';
 
@@ -32,3 +33,38 @@ export function remediesFor(
   }
   return remedies;
 }
+
+/**
+ * Whether the same call may succeed when it is simply made again. Where it can't, the way out is another input, and the
+ * error's advice names it.
+ */
+export function isWorthAnotherTry(code: ErrorCode): boolean {
+  return AGAIN[code];
+}
+
+// ---
+
+const AGAIN: Readonly<Record<ErrorCode, boolean>> = {
+  aborted: true,
+  busy: true,
+  'context-overflow': false,
+  'device-lost': true,
+  'hash-mismatch': true,
+  'ill-conditioned': false,
+  internal: true,
+  'invalid-checkpoint': false,
+  'invalid-hyperparameter': false,
+  'invalid-input': false,
+  'invalid-request': false,
+  'invalid-tokenizer': false,
+  'missing-file': true,
+  network: true,
+  'no-device': true,
+  'not-finite': false,
+  'out-of-memory': true,
+  quota: true,
+  shader: true,
+  'unsupported-model': false,
+  'untrusted-device': true,
+  'worker-died': true,
+};

@@ -117,8 +117,9 @@ export class Session {
     this.#readAll();
   }
 
-  /** The person has written in the form. */
+  /** The person has written in the form: what the last edit was refused for is out of date. */
   written(): void {
+    this.composer.error = null;
     this.#preferences.set({ draft: this.composer.draft });
   }
 

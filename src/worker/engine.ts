@@ -245,5 +245,5 @@ export class Engine implements EngineApi {
 
 function requirePrompt(ids: number[]): number[] {
   if (ids.length > 0) return ids;
-  throw new EditorError('invalid-request', 'read the prompt', 'it is empty', 'type a prompt');
+  throw new EditorError('invalid-request', 'read the prompt', 'it is empty', 'write a prompt');
 }

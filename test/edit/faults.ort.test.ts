@@ -5,7 +5,7 @@ import { f64, type Tensor } from '../../src/base/tensor.ts';
 import { makeCovariances, type Covariances } from '../../src/edit/covariance.ts';
 import { computeEdit } from '../../src/edit/edit.ts';
 import { readHparams } from '../../src/edit/read-hparams.ts';
-import type { Edit } from '../../src/edit/record.ts';
+import type { Edit, StackedEdit } from '../../src/edit/record.ts';
 import { LONGEST_TEXT, validateRequests, type EditRequest } from '../../src/edit/request.ts';
 import { encodePrompt } from '../../src/edit/rows.ts';
 import { keyWidth } from '../../src/model/description.ts';
@@ -47,6 +47,7 @@ function edit(
     preset,
     hparams,
     covariances,
+    stack,
     heldOut: LINES.slice(0, 2),
   };
   return computeEdit(model, { ...input, method: 'dem+' }, watch);
@@ -55,6 +56,8 @@ function edit(
 /** What must not depend on what went before. */
 const outcome = ({ requests, layers, losses, patches, proof }: Edit) => ({ requests, layers, losses, patches, proof });
 
+/** An earlier edit, on top of which all others are made: its patches must not be lost either. */
+let stack: readonly StackedEdit[] = [];
 let whole: ReturnType<typeof outcome>;
 let before: readonly string[];
 let runs = 0;
@@ -62,7 +65,9 @@ const reports: Progress[] = [];
 beforeAll(async () => {
   device = trackDevice(await testDevice());
   model = await randomModel(CONFIG, device, 1, byteTokenizer());
-  [before, runs] = [left(), device.runs];
+  before = left();
+  stack = [{ edit: await edit({ prompt: 'At night', target: 'she sleeps' }), alpha: 1 }];
+  runs = device.runs;
   whole = outcome(await edit(REQUEST, { progress: (report) => reports.push(report) }));
   runs = device.runs - runs;
 });

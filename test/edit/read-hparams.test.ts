@@ -62,7 +62,11 @@ describe('refused', () => {
     ['an unknown preset', { preset: 'best' }, 'preset is "best", it is one of default, mlp-only, article-layers'],
     ['a loss at another layer', { v_loss_layer: 3 }, 'v_loss_layer is 3, the loss is read at the last layer (7)'],
     ['a token that there is not', { fact_token: 'first' }, 'lookup is "first"'],
-    ['nothing to write', { editMlp: false, editAttn: false }, 'editMlp and editAttn are both off'],
+    [
+      'nothing to write',
+      { editMlp: false, editAttn: false },
+      'editMlp is off, and so is attention: nothing would be written',
+    ],
     ['a delta per module for every token', { deltas: 'module' }, 'deltas is "module", and lookup "every" needs "site"'],
     ['a spread over sites', { spread: 'sqrt' }, 'spread is "sqrt", and deltas "site" needs "none"'],
     ['no place in the KL prompt', { klPrompt: 'a dog' }, 'klPrompt is "a dog", it needs one {}'],

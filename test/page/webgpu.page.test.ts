@@ -18,7 +18,7 @@ withPage('the built page, on WebGPU', { flags }, (opened) => {
     await bars(page).waitFor();
     await page.getByRole('button', { name: /^Device: CPU/ }).click();
     const dialog = page.getByRole('dialog', { name: 'Where it runs' });
-    expect(await dialog.innerText()).toContain('The only graphics device is a software one');
+    expect(await dialog.innerText()).toContain('The only graphics device is emulated in software');
     await page.keyboard.press('Escape');
   });
 
