@@ -1,3 +1,6 @@
+import type { JobKind, Stage } from './stages.ts';
+import { language } from './language.svelte.ts';
+
 /** Milliseconds between two announcements: a screen reader must be able to finish a sentence. */
 const PAUSE = 3000;
 
@@ -18,6 +21,13 @@ export class Announcer {
   /** Something goes on. */
   progress(text: string): void {
     if (!this.#next?.isResult) this.#queue(text, false);
+  }
+
+  /** Another tenth of a stage is done. */
+  tenth(kind: JobKind, stage: Stage, tenths: number): void {
+    const { say, figures } = language;
+    const name = say.stage(kind, stage.id);
+    this.progress(stage.total > 1 ? say.job.percent(name, figures.percent(tenths / 10)) : name);
   }
 
   #queue(text: string, isResult: boolean): void {

@@ -13,7 +13,7 @@ import type { Preferences } from './preferences.svelte.ts';
 import { toDraft, type Draft } from './request.ts';
 import type { Remedy } from './remedies.ts';
 import { Stack } from './stack.svelte.ts';
-import type { Stage } from './stages.ts';
+import type { JobKind, Stage } from './stages.ts';
 
 /**
  * Everything that lives as long as the page: the engine's client, what it opened, and the state of each step. Holds no
@@ -21,10 +21,13 @@ import type { Stage } from './stages.ts';
  */
 export class Session {
   readonly #client: EngineClient;
-  readonly #visit = beginVisit((update) => this.#offer(update));
   readonly #preferences: Preferences;
   readonly announcer = new Announcer();
   readonly notices = new NoticeBoard(this.announcer);
+  readonly #visit = beginVisit((run) => {
+    const { update, updateNow } = language.say.notice;
+    this.notices.tell(update, 'news', { name: updateNow, run });
+  });
   readonly opening: Job;
   readonly ask: Ask;
   readonly composer: Composer;
@@ -50,17 +53,17 @@ export class Session {
   });
 
   constructor(preferences: Preferences) {
-    const onTenth = (stage: Stage, tenths: number) => this.#announceTenth(stage, tenths);
+    const onTenth = (kind: JobKind) => (stage: Stage, tenths: number) => this.announcer.tenth(kind, stage, tenths);
     this.#preferences = preferences;
     this.#client = new EngineClient(
       (event) => this.#hear(event),
       () => this.#revive(),
     );
-    this.opening = new Job('open', onTenth);
+    this.opening = new Job('open', onTenth('open'));
     this.ask = new Ask(this.#client, () => this.stack.on.length > 0);
     const paraphrases = (prompt: string) =>
       this.opened?.examples.find((example) => toDraft(example).prompt === prompt)?.paraphrases ?? [];
-    this.composer = new Composer(this.#client, () => this.ask.prompt, paraphrases, onTenth);
+    this.composer = new Composer(this.#client, () => this.ask.prompt, paraphrases, onTenth('edit'));
     this.comparing = new Comparing(this.#client, () => this.ask.prompt);
     this.stack = new Stack(this.#client, () => this.#stackChanged());
   }
@@ -192,13 +195,6 @@ export class Session {
     if (this.stack.edits.length > 0 || this.comparing.result) void this.comparing.run();
   }
 
-  #announceTenth(stage: Stage, tenths: number): void {
-    const { say, figures } = language;
-    const kind = this.opening.running ? 'open' : 'edit';
-    const name = say.stage(kind, stage.id);
-    this.announcer.progress(stage.total > 1 ? say.job.percent(name, figures.percent(tenths / 10)) : name);
-  }
-
   #hear(event: EngineEvent): void {
     const { notice } = language.say;
     if (event.kind === 'device-lost') this.notices.tell(notice.deviceLost, 'warning');
@@ -252,11 +248,6 @@ export class Session {
     if (this.#askedToPersist || !opened?.kept.ok || opened.kept.reason === '') return;
     this.#askedToPersist = true;
     if (await this.#client.persist()) this.opened = { ...opened, kept: { ok: true, reason: '' } };
-  }
-
-  #offer(update: () => void): void {
-    const { notice } = language.say;
-    this.notices.tell(notice.update, 'news', { name: notice.updateNow, run: update });
   }
 }
 
