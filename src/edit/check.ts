@@ -1,4 +1,4 @@
-import type { Watch } from '../base/tasks.ts';
+import { throwIfAborted, type Watch } from '../base/tasks.ts';
 import type { Model } from '../model/model.ts';
 import { disposePatches, placePatches } from '../model/patch.ts';
 import { proveEdit } from './proof.ts';
@@ -32,7 +32,9 @@ export async function checkEdit(model: Model, edit: Edit, input: CheckInput, wat
     const heldOut = input.heldOut ?? null;
     const brief = input.proof === 'brief';
     const given = { requests, rows, hparams, losses, sites, before, after, unseen, heldOut, brief };
-    return { ...edit, proof: await proveEdit(model, given, watch) };
+    const proof = await proveEdit(model, given, watch);
+    throwIfAborted(watch, 'finish the edit');
+    return { ...edit, proof };
   } finally {
     disposePatches(before);
     disposePatches(after);

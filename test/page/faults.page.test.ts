@@ -21,13 +21,7 @@ const ready = (page: Page) => bars(page).waitFor();
 /** The worker that computes; its own threads are workers too. */
 function engineOf(page: Page): Worker {
   const engine = page.workers().find((each) => /\/worker-[^/]*\.js$/.test(each.url()));
-  if (!engine)
-    throw new Error(
-      `no engine among ${page
-        .workers()
-        .map((each) => each.url())
-        .join(', ')}`,
-    );
+  if (!engine) throw new Error(`no engine among ${page.workers().length} workers`);
   return engine;
 }
 
@@ -119,9 +113,9 @@ withPage('the built page, when things go wrong while an edit runs', { preference
     const browser = await context.newCDPSession(page);
     await target(page).fill(FIFTH);
     await quicken(page);
-    await editButton(page).click();
-    await page.locator('#edit li.running').first().waitFor();
     await browser.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 1 });
+    await expect.poll(() => isFull(page), { timeout: 120_000, interval: 1000 }).toBe(true);
+    await editButton(page).click();
     await notices(page)
       .getByText('nothing is kept beyond this tab: the browser gives this page no more room')
       .waitFor();
@@ -178,6 +172,26 @@ async function quicken(page: Page): Promise<void> {
 /** What the edits in the stack say. */
 function targets(page: Page): Promise<string[]> {
   return page.getByRole('complementary').locator('li .target').allInnerTexts();
+}
+
+/** Whether the browser refuses a megabyte: it looks at what room there is only now and then. */
+function isFull(page: Page): Promise<boolean> {
+  return page.evaluate(
+    () =>
+      new Promise<boolean>((resolve, reject) => {
+        const opening = indexedDB.open('probe');
+        opening.onerror = () => resolve(opening.error?.name === 'QuotaExceededError');
+        opening.onupgradeneeded = () => opening.result.createObjectStore('probes');
+        opening.onsuccess = () => {
+          const transaction = opening.result.transaction('probes', 'readwrite');
+          transaction.objectStore('probes').put(new Uint8Array(2 ** 20), 'probe');
+          transaction.oncomplete = () => resolve(false);
+          transaction.onabort = () => resolve(transaction.error?.name === 'QuotaExceededError');
+          opening.result.close();
+        };
+        opening.onblocked = () => reject(new Error('blocked'));
+      }),
+  );
 }
 
 /** Changes one byte of the first part of the weights, as it lies in the browser's store. */
