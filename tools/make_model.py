@@ -18,6 +18,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -39,13 +40,13 @@ def tell(line: str) -> None:
     print(time.strftime('%H:%M:%S'), line, flush=True)
 
 
-def documents(items: list[Item], held: Holdout, seed: int, rounds: int) -> list[Doc]:
+def documents(items: list[Item], held: Holdout, seed: int, plan: train.Plan) -> list[list[Doc]]:
+    """Those of each phase."""
     writer = Writer(items, held, draw(seed, 'text'))
-    return [d for _ in range(rounds) for d in writer.round()]
+    return [[d for _ in range(phase.rounds) for d in writer.round()] for phase in plan.phases]
 
 
-def make_rows(docs: list[Doc], tok, context: int, work: Path) -> tuple[np.ndarray, np.ndarray]:
-    kept = work / 'rows.npz'
+def make_rows(docs: list[Doc], tok, context: int, kept: Path) -> train.Rows:
     if not kept.exists():
         ids, weights = rows.rows(tok, docs, context)
         np.savez(kept.with_name('part.npz'), ids=ids, weights=weights)
@@ -65,7 +66,6 @@ def main() -> None:
     ask.add_argument('--seed', type=int, default=0)
     ask.add_argument('--out', type=Path, default=ROOT / 'public/models/hearth')
     ask.add_argument('--edits', type=Path, default=ROOT / 'test/data/edits.json')
-    ask.add_argument('--rounds', type=int, default=34, help='how often every piece of knowledge is told anew; a round is about 340,000 tokens')
     ask.add_argument('--work', type=Path, default=Path(__file__).parent / '.work', help='rows, checkpoints and log; may be deleted afterwards')
     ask.add_argument('--threads', type=int, default=2)
     ask.add_argument('--evaluate', action='store_true', help='keep tokenizer and weights, make everything else')
@@ -73,20 +73,21 @@ def main() -> None:
     torch.set_num_threads(o.threads)
     o.work.mkdir(parents=True, exist_ok=True)
     o.out.mkdir(parents=True, exist_ok=True)
-    shape = model.Shape()
+    shape, plan = model.Shape(), train.Plan()
 
     items = world()
     held = holdout.holdout(items, o.seed)
     tell(f'world: {len(items)} items, {sum(len(i.answers) for i in items)} answers, {len(held.items)} items held out')
-    docs = documents(items, held, o.seed, o.rounds)
+    phases = documents(items, held, o.seed, plan)
+    docs = [d for phase in phases for d in phase]
     tell(f'text: {len(docs)} documents')
 
     if not o.evaluate:
         tok = tokens.train(map(joined, docs[:VOCABULARY_SAMPLE]), shape.vocabulary)
-        ids, weights = make_rows(docs, tok, shape.context, o.work)
-        tell(f'rows: {len(ids)} of {shape.context} tokens')
-        trained, summary = train.train(ids, weights, shape, train.Plan(), o.seed, o.work, tell)
-        summary |= {'documents': len(docs), 'rounds': o.rounds}
+        packed = [make_rows(phase, tok, shape.context, o.work / f'rows-{i}.npz') for i, phase in enumerate(phases)]
+        tell(f'rows: {" + ".join(str(len(ids)) for ids, _ in packed)} of {shape.context} tokens')
+        trained, summary = train.train(packed, shape, plan, o.seed, o.work, tell)
+        summary |= {'documents': len(docs), 'phases': [asdict(phase) for phase in plan.phases]}
         (o.work / 'train-log.json').write_text(json.dumps(summary, indent=1))
         tokens.save(tok, o.out, shape.context)
         model.save(trained, o.out)

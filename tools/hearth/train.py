@@ -15,15 +15,25 @@ from .model import Hearth, Shape
 from .optimiser import Muon
 from .text import VERDICT
 
+Rows = tuple[np.ndarray, np.ndarray]     # ids and weights [rows, context]
+
+
+@dataclass(frozen=True)
+class Phase:
+    rounds: int                          # how often every piece of knowledge is told anew
+    rate: float                          # share of the full rate at its start
+
 
 @dataclass(frozen=True)
 class Plan:
+    # Judging is learnt while the rate falls, so it falls twice.
+    phases: tuple[Phase, ...] = (Phase(34, 1.0), Phase(14, 0.5))
     batch: int = 48                      # rows a step
     micro: int = 24                      # rows a pass: what fits the cache is faster
     matrix_rate: float = 0.02
     other_rate: float = 0.003
     warmup: int = 40
-    cooldown: float = 0.6                # the share of steps over which the rate falls to nothing
+    cooldown: float = 0.6                # the share of a phase's steps over which the rate falls to nothing
     every: int = 100                     # steps between checkpoints
 
 
@@ -45,14 +55,26 @@ def compiled(f: Callable) -> Callable:
     return torch.compile(f) if shutil.which('c++') or shutil.which('g++') else f
 
 
-def train(ids: np.ndarray, weights: np.ndarray, shape: Shape, plan: Plan, seed: int, work: Path, tell: Callable[[str], None]) -> tuple[Hearth, dict]:
+def batches(rows: list[Rows], plan: Plan) -> list[tuple[np.ndarray, np.ndarray, float]]:
+    """Ids, weights and scale of the rate of every step; `rows` are those of each phase."""
+    out = []
+    for phase, (ids, weights) in zip(plan.phases, rows):
+        steps = len(ids) // plan.batch
+        for step in range(steps):
+            mine = slice(step * plan.batch, (step + 1) * plan.batch)
+            out.append((ids[mine], weights[mine], phase.rate * schedule(step, steps, plan)))
+    return out
+
+
+def train(rows: list[Rows], shape: Shape, plan: Plan, seed: int, work: Path, tell: Callable[[str], None]) -> tuple[Hearth, dict]:
     torch.manual_seed(seed)
     model = Hearth(shape)
     matrices = [(p, 3 if n.endswith('c_attn.weight') else 1) for n, p in model.named_parameters() if n.startswith('h.') and p.dim() == 2]
     muon = Muon(matrices, plan.matrix_rate)
     rest = [p for n, p in model.named_parameters() if not (n.startswith('h.') and p.dim() == 2)]
     adam = torch.optim.Adam(rest, lr=plan.other_rate, betas=(0.9, 0.95), eps=1e-10)
-    steps, first, log = len(ids) // plan.batch, 0, []
+    todo = batches(rows, plan)
+    steps, first, log = len(todo), 0, []
     checkpoint = work / 'checkpoint.pt'
     if checkpoint.exists():
         kept = torch.load(checkpoint)
@@ -64,9 +86,9 @@ def train(ids: np.ndarray, weights: np.ndarray, shape: Shape, plan: Plan, seed: 
     begun = time.time() - (log[-1]['seconds'] if log else 0)
     total, judged, verdicts, count = 0.0, 0.0, 0.0, 0
     for step in range(first, steps):
-        rows = slice(step * plan.batch, (step + 1) * plan.batch)
-        x = torch.from_numpy(ids[rows].astype(np.int64))
-        w = torch.from_numpy(weights[rows].astype(np.float32))
+        ids, weights, scale = todo[step]
+        x = torch.from_numpy(ids.astype(np.int64))
+        w = torch.from_numpy(weights.astype(np.float32))
         norm = float(w[:, 1:].sum())
         for part in range(0, plan.batch, plan.micro):
             all_of_it, of_verdicts = loss(model, x[part:part + plan.micro], w[part:part + plan.micro])
@@ -75,7 +97,6 @@ def train(ids: np.ndarray, weights: np.ndarray, shape: Shape, plan: Plan, seed: 
             judged += float(of_verdicts)
         verdicts += float(w[:, 1:][w[:, 1:] == VERDICT].sum())
         count += 1
-        scale = schedule(step, steps, plan)
         muon.step(scale)
         for g in adam.param_groups: g['lr'] = plan.other_rate * scale
         adam.step()
@@ -88,7 +109,7 @@ def train(ids: np.ndarray, weights: np.ndarray, shape: Shape, plan: Plan, seed: 
             part = checkpoint.with_suffix('.part')
             torch.save({'model': model.state_dict(), 'adam': adam.state_dict(), 'muon': muon.state(), 'step': step + 1, 'log': log}, part)
             part.replace(checkpoint)
-    summary = {'steps': steps, 'rows_a_step': plan.batch, 'tokens': steps * plan.batch * ids.shape[1], 'final_loss': log[-1]['loss'], 'final_verdict_loss': log[-1]['verdicts'],
+    summary = {'steps': steps, 'rows_a_step': plan.batch, 'tokens': steps * plan.batch * shape.context, 'final_loss': log[-1]['loss'], 'final_verdict_loss': log[-1]['verdicts'],
                'seconds': log[-1]['seconds'], 'log': log}
     (work / 'train-log.json').write_text(json.dumps(summary, indent=1))
     return model.eval().requires_grad_(False), summary
