@@ -1,5 +1,5 @@
 import { toEditorError, type EditorError } from '../base/errors.ts';
-import type { Prediction, Sampling, TokenEvent, Version } from '../worker/api.ts';
+import type { Prediction, Sampling, TokenEvent, TokenView, Version } from '../worker/api.ts';
 import type { EngineClient } from '../worker/client.ts';
 import { firstSentence } from './difference.ts';
 import { pause } from './pause.ts';
@@ -18,16 +18,27 @@ export class Ask {
   readonly #client: EngineClient;
   readonly #hasEdits: () => boolean;
   #controller: AbortController | null = null;
+  #running: Promise<boolean> = Promise.resolve(true);
+  /** Bars are being computed: another change of the stack waits for them, so that a drag doesn't starve them. */
+  #predicting = false;
+  #again = false;
 
   prompt = $state('');
+  /** The prompt's tokens, as soon as it is typed. */
+  tokens = $state.raw<readonly TokenView[]>([]);
   edited = $state.raw<Reading | null>(null);
-  /** The untouched model's; null while no edit is on, for both are then the same. */
-  original = $state.raw<Reading | null>(null);
+  /** The untouched model's, of any prompt: no change of the stack changes it. */
+  untouched = $state.raw<Reading | null>(null);
   /** Whether the person holds the original up. */
   peeking = $state(false);
-  reading = $state(false);
+  /** The bars are being computed for longer than an eye forgives. */
+  late = $state(false);
   error = $state.raw<EditorError | null>(null);
 
+  /** The untouched model's reading of the prompt; null while no edit is on, for both are then the same. */
+  readonly original: Reading | null = $derived.by(() => {
+    return this.#hasEdits() && this.untouched?.prompt === this.edited?.prompt ? this.untouched : null;
+  });
   /** The version that is shown. */
   readonly shown: Reading | null = $derived(this.peeking ? (this.original ?? this.edited) : this.edited);
   /** The version underneath; null when there is none, or when it says the same. */
@@ -41,47 +52,114 @@ export class Ask {
     this.#hasEdits = hasEdits;
   }
 
-  /** Reads the prompt again, after `delay` milliseconds without another call; what was being read is given up. */
-  async refresh(delay = 0): Promise<void> {
-    this.#controller?.abort();
-    const controller = new AbortController();
-    const { signal } = controller;
+  /** Cuts the prompt into tokens. A courtesy: what is wrong with a prompt, reading it says. */
+  async tokenize(): Promise<void> {
     const { prompt } = this;
-    this.#controller = controller;
+    const tokens = await this.#client.tokenize(prompt).catch(() => []);
+    if (this.prompt === prompt) this.tokens = tokens;
+  }
+
+  /**
+   * Reads the prompt again, after `delay` milliseconds without another call; what was being read is given up.
+   *
+   * @returns whether it was read to the end
+   */
+  refresh(delay = 0): Promise<boolean> {
+    this.#controller?.abort();
+    const controller = (this.#controller = new AbortController());
+    this.#running = this.#read(this.prompt, delay, controller.signal);
+    return this.#running;
+  }
+
+  /** The stack has changed: the bars first. */
+  restack(): Promise<boolean> {
+    if (!this.#predicting) return this.refresh();
+    this.#again = true;
+    return this.#running;
+  }
+
+  /** Gives up what is being said of a stack that is gone; bars on their way still arrive. */
+  leave(): void {
+    if (!this.#predicting) this.#controller?.abort();
+  }
+
+  /** Forgets what the model said: another device may say it in other numbers. */
+  forget(): void {
+    this.untouched = null;
+  }
+
+  async #read(prompt: string, delay: number, signal: AbortSignal): Promise<boolean> {
     if (prompt.trim() === '') {
-      Object.assign(this, { edited: null, original: null, error: null, reading: false });
-      return;
+      Object.assign(this, { edited: null, tokens: [], error: null });
+      return true;
     }
-    this.reading = true;
     try {
       await pause(delay, signal);
-      const hasEdits = this.#hasEdits();
-      const edited = await this.#client.predict(prompt, 'edited', CANDIDATES, { signal });
-      const original = hasEdits ? await this.#client.predict(prompt, 'original', CANDIDATES, { signal }) : null;
+      if (!this.#hasEdits() && this.#isKnown(prompt)) {
+        Object.assign(this, { edited: this.untouched, error: null });
+        return true;
+      }
+      const prediction = await this.#predict(prompt, signal);
       this.error = null;
-      await this.#write('edited', prompt, edited, signal);
-      if (original) await this.#write('original', prompt, original, signal);
-      else this.original = null;
+      this.edited = { prompt, prediction, text: '', done: false };
+      if (this.#hasEdits() && this.untouched?.prompt !== prompt) {
+        const original = await this.#client.predict(prompt, 'original', CANDIDATES, { signal });
+        this.untouched = { prompt, prediction: original, text: '', done: false };
+      }
+      await this.#continue('edited', prompt, prediction, signal, (reading) => (this.edited = reading));
+      if (!this.#hasEdits()) this.untouched = this.edited;
+      else if (this.untouched && !this.untouched.done) {
+        const keep = (reading: Reading) => (this.untouched = reading);
+        await this.#continue('original', prompt, this.untouched.prediction, signal, keep);
+      }
+      return true;
     } catch (thrown) {
       const error = toEditorError(thrown, 'read the prompt');
-      if (error.code !== 'aborted' && this.#controller === controller) this.error = error;
-    } finally {
-      if (this.#controller === controller) this.reading = false;
+      if (error.code !== 'aborted' && !signal.aborted) this.error = error;
+      return false;
     }
   }
 
-  /** Streams the continuation of one version into its reading. */
-  async #write(version: Version, prompt: string, prediction: Prediction, signal: AbortSignal): Promise<void> {
+  /** Whether the untouched model has said all it says to a prompt. */
+  #isKnown(prompt: string): boolean {
+    return this.untouched?.prompt === prompt && this.untouched.done;
+  }
+
+  /** The next token's distribution for the stack as it is when it arrives; each on the way there is shown. */
+  async #predict(prompt: string, signal: AbortSignal): Promise<Prediction> {
+    const late = setTimeout(() => (this.late = true), LATE);
+    this.#predicting = true;
+    try {
+      for (;;) {
+        this.#again = false;
+        const prediction = await this.#client.predict(prompt, 'edited', CANDIDATES, { signal });
+        if (!this.#again) return prediction;
+        this.edited = { prompt, prediction, text: '', done: false };
+      }
+    } finally {
+      clearTimeout(late);
+      this.late = false;
+      this.#predicting = false;
+    }
+  }
+
+  /** Streams the continuation of one version into a reading. */
+  async #continue(
+    version: Version,
+    prompt: string,
+    prediction: Prediction,
+    signal: AbortSignal,
+    show: (reading: Reading) => void,
+  ): Promise<void> {
     const enough = new AbortController();
     const stop = AbortSignal.any([signal, enough.signal]);
     let text = '';
-    this[version] = { prompt, prediction, text, done: false };
     const onToken = (token: TokenEvent) => {
       if (stop.aborted) return;
       text += token.text;
       const end = firstSentence(text);
       if (end >= 0) text = text.slice(0, end);
-      this[version] = { prompt, prediction, text, done: end >= 0 };
+      show({ prompt, prediction, text, done: end >= 0 });
       if (end >= 0) enough.abort();
     };
     try {
@@ -89,7 +167,7 @@ export class Ask {
     } catch (thrown) {
       if (signal.aborted || !enough.signal.aborted) throw thrown;
     }
-    this[version] = { prompt, prediction, text, done: true };
+    show({ prompt, prediction, text, done: true });
   }
 }
 
@@ -100,5 +178,8 @@ const CANDIDATES = 8;
 
 /** Tokens of a continuation without an end of sentence. */
 const CONTINUATION = 24;
+
+/** Milliseconds after which old bars must not pass for new ones. */
+const LATE = 150;
 
 const GREEDY: Sampling = { temperature: 0, topK: 0, topP: 1, seed: 0 };

@@ -24,6 +24,11 @@ export class Comparing {
     return this.own ?? this.#askPrompt();
   }
 
+  /** Gives up what is being asked: the stack it is asked of is gone. */
+  leave(): void {
+    this.#controller?.abort();
+  }
+
   /** Asks both models, after `delay` milliseconds without another call. */
   async run(delay = 0): Promise<void> {
     this.#controller?.abort();

@@ -1,4 +1,4 @@
-import type { TokenEvent } from '../worker/api.ts';
+import type { Comparison, TokenEvent } from '../worker/api.ts';
 
 /** A continuation cut where the two models part. */
 export interface Parting {
@@ -20,6 +20,20 @@ export function firstSentence(text: string): number {
   return found ? found.index + found[0].length : -1;
 }
 
+/** Both continuations up to the end of their first sentence, with what is known of their tokens. */
+export function firstSentences(comparison: Comparison): Comparison {
+  const original = comparison.original.slice(0, sentenceLength(comparison.original));
+  const edited = comparison.edited.slice(0, sentenceLength(comparison.edited));
+  const { firstDifference, divergence } = comparison;
+  const isShown = firstDifference < Math.max(original.length, edited.length);
+  return {
+    ...comparison,
+    ...{ original, edited },
+    firstDifference: isShown ? firstDifference : -1,
+    divergence: divergence.slice(0, edited.length),
+  };
+}
+
 /** The token that changed most, and by how much; null when nothing did. */
 export function largestDivergence(
   tokens: readonly TokenEvent[],
@@ -28,4 +42,13 @@ export function largestDivergence(
   const value = Math.max(0, ...divergence);
   if (value === 0) return null;
   return { text: tokens[divergence.indexOf(value)]?.text.trim() ?? '', value };
+}
+
+// ---
+
+/** Tokens of the first sentence; all of them when it doesn't end. */
+function sentenceLength(tokens: readonly TokenEvent[]): number {
+  let text = '';
+  const last = tokens.findIndex((token) => firstSentence((text += token.text)) >= 0);
+  return last < 0 ? tokens.length : last + 1;
 }

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../base/errors.ts';
-import type { CandidateView, DeviceChoice, DeviceReport, Hparams, Shortfall, SpotCheck } from '../worker/api.ts';
+import type { DeviceChoice, DeviceReport, Hparams, Shortfall, SpotCheck } from '../worker/api.ts';
 import type { Looping } from './loop.ts';
+import type { Act } from './history.ts';
 import type { Shortcut } from './shortcuts.ts';
 import type { JobKind, Stage } from './stages.ts';
 import type { Step } from './route.svelte.ts';
@@ -30,14 +31,18 @@ export interface Messages {
     readonly prompt: string;
     readonly placeholder: string;
     readonly examples: string;
-    readonly exampleKind: Readonly<Record<'commonsense' | 'fact', string>>;
+    /** What kind of knowledge an example is about. */
+    readonly relation: (name: string) => string;
+    /** The person's own words among the examples. */
+    readonly own: string;
     readonly exampleTarget: string;
     readonly tokens: string;
     readonly tokenCount: (count: string, limit: string) => string;
     readonly editedToken: string;
+    readonly pieces: (tokens: string) => string;
+    readonly lineBreak: string;
     readonly next: string;
     readonly nextOriginal: string;
-    readonly nextSummary: (top: readonly CandidateView[], figure: (p: number) => string) => string;
     readonly token: string;
     readonly probability: string;
     readonly continues: (text: string) => string;
@@ -90,11 +95,10 @@ export interface Messages {
     readonly on: string;
     readonly off: string;
     readonly go: string;
-    /** The button while another edit runs. */
+    /** While another edit is being made. */
     readonly goNext: string;
     readonly running: string;
     readonly lasts: (seconds: string) => string;
-    readonly keys: string;
     readonly firstTime: string;
     /** Statistics are being gathered before anybody asked for an edit. */
     readonly preparing: (share: string) => string;
@@ -158,6 +162,9 @@ export interface Messages {
     readonly site: (kind: string, layer: string) => string;
     readonly leftOut: (site: string, keys: string, budget: string) => string;
     readonly duration: (seconds: string) => string;
+    readonly takenOff: string;
+    readonly isOff: string;
+    readonly isDosed: (dose: string) => string;
     readonly beforeAfter: (before: string, after: string) => string;
   };
 
@@ -177,6 +184,7 @@ export interface Messages {
     readonly kl: string;
     readonly klNote: string;
     readonly klToken: (nats: string) => string;
+    readonly loops: (share: string) => string;
     readonly klSummary: (text: string, nats: string) => string;
     readonly next: string;
     readonly token: string;
@@ -192,15 +200,20 @@ export interface Messages {
     readonly empty: string;
     readonly restored: (count: string) => string;
     readonly switch: (target: string) => string;
-    readonly on: string;
-    readonly off: string;
     readonly dose: string;
     readonly doseOf: (target: string) => string;
+    /** Behind a button's word, for those who listen: which edit it is about. */
+    readonly of: (target: string) => string;
+    readonly proof: string;
     readonly remove: string;
-    readonly removeOf: (target: string) => string;
-    readonly removeSure: string;
-    readonly removeYes: string;
-    readonly keep: string;
+    readonly up: (target: string) => string;
+    readonly down: (target: string) => string;
+    readonly orderNote: string;
+    readonly renew: string;
+    readonly turns: string;
+    readonly turn: Readonly<Record<'undo' | 'redo', { readonly name: string; readonly what: (act: string) => string }>>;
+    readonly turned: Readonly<Record<'undo' | 'redo', (act: string) => string>>;
+    readonly act: Readonly<Record<Act['kind'], (target: string) => string>>;
     readonly took: string;
     readonly missed: string;
     readonly unchecked: string;
@@ -209,16 +222,16 @@ export interface Messages {
     readonly method: (preset: string, sites: string) => string;
     readonly kept: (reason: string) => string;
     readonly notKept: (reason: string) => string;
-    readonly size: (bytes: string) => string;
   };
 
   readonly job: {
     readonly label: string;
-    readonly elapsed: (seconds: string) => string;
-    readonly percent: (stage: string, percent: string) => string;
+    readonly ofAbout: (elapsed: string, usual: string) => string;
     readonly waiting: string;
-    readonly next: (target: string) => string;
-    readonly withdraw: (target: string) => string;
+    readonly next: string;
+    readonly forgo: string;
+    readonly queued: (target: string) => string;
+    readonly percent: (stage: string, percent: string) => string;
   };
 
   readonly device: {
@@ -259,7 +272,15 @@ export interface Messages {
     readonly hash: string;
   };
 
+  readonly settings: {
+    readonly heading: string;
+    readonly seed: string;
+    readonly seedNote: string;
+    readonly seedWrong: string;
+  };
+
   readonly theme: {
+    readonly choose: string;
     readonly label: (now: string) => string;
     readonly name: Readonly<Record<Theme, string>>;
   };

@@ -17,27 +17,35 @@ export class Preferences {
   device = $state<DeviceChoice>('auto');
   /** Whether keys without Ctrl do something. */
   singleKeys = $state(true);
+  /** Of every draw that an edit makes. */
+  seed = $state(0);
   draft = $state.raw<Draft | null>(null);
 
   constructor(storage: Storage | null) {
     this.#storage = storage;
-    const { theme, device, singleKeys, draft } = read(storage);
+    const { theme, device, singleKeys, seed, draft } = read(storage);
     if (isOneOf(THEMES, theme)) this.theme = theme;
     if (isOneOf(DEVICES, device)) this.device = device;
     if (typeof singleKeys === 'boolean') this.singleKeys = singleKeys;
+    if (isSeed(seed)) this.seed = seed;
     if (isDraft(draft)) this.draft = draft;
   }
 
   /** Changes some and keeps all. */
-  set(changes: Partial<Pick<Preferences, 'theme' | 'device' | 'singleKeys' | 'draft'>>): void {
+  set(changes: Partial<Pick<Preferences, 'theme' | 'device' | 'singleKeys' | 'seed' | 'draft'>>): void {
     Object.assign(this, changes);
-    const { theme, device, singleKeys, draft } = this;
+    const { theme, device, singleKeys, seed, draft } = this;
     try {
-      this.#storage?.setItem(KEY, JSON.stringify({ theme, device, singleKeys, draft }));
+      this.#storage?.setItem(KEY, JSON.stringify({ theme, device, singleKeys, seed, draft }));
     } catch {
       // A full or forbidden storage costs the memory, never the work.
     }
   }
+}
+
+/** Whether a value can seed a draw: a whole number that fits in 32 bits. */
+export function isSeed(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 32;
 }
 
 /** The browser's local storage, or null where it is forbidden. */

@@ -1,17 +1,21 @@
 import { EditorError } from '../base/errors.ts';
 import { beginVisit } from '../offline/client.ts';
-import type { DeviceChoice, DeviceReport, EditRequest, EngineEvent, Opened } from '../worker/api.ts';
+import type { DeviceChoice, DeviceReport, EditRequest, EditView, EngineEvent, Opened } from '../worker/api.ts';
 import { EngineClient } from '../worker/client.ts';
 import { Announcer } from './announcer.svelte.ts';
 import { Ask } from './ask.svelte.ts';
 import { Comparing } from './comparing.svelte.ts';
 import { Composer } from './composer.svelte.ts';
 import { Job } from './job.svelte.ts';
+import { Keeping } from './keeping.svelte.ts';
 import { language } from './language.svelte.ts';
+import { Making } from './making.svelte.ts';
 import { NoticeBoard } from './notices.svelte.ts';
 import type { Preferences } from './preferences.svelte.ts';
+import { Reader } from './reader.ts';
 import { toDraft, type Draft } from './request.ts';
 import type { Remedy } from './remedies.ts';
+import { changesOf, presetIdOf, settingsOf } from './settings.ts';
 import { Stack } from './stack.svelte.ts';
 import type { JobKind, Stage } from './stages.ts';
 
@@ -31,17 +35,19 @@ export class Session {
   readonly opening: Job;
   readonly ask: Ask;
   readonly composer: Composer;
+  readonly making: Making;
   readonly comparing: Comparing;
   readonly stack: Stack;
+  readonly keeping = new Keeping(() => this.#client.persist());
+  readonly #reader: Reader;
   #deaths: number[] = [];
-  #askedToPersist = false;
 
   phase = $state<'opening' | 'ready' | 'failed'>('opening');
   opened = $state.raw<Opened | null>(null);
   device = $state.raw<DeviceReport | null>(null);
   error = $state.raw<EditorError | null>(null);
-  /** Why finished edits are not kept; null while they are. */
-  notKept = $state<string | null>(null);
+  /** The person's own words that an example has taken the place of; null when there are none. */
+  own = $state.raw<Draft | null>(null);
   /** Share of the statistics gathered so far for a first edit; null when nothing of the kind goes on. */
   preparing = $state<number | null>(null);
   /** Whether an edit can be asked for: it may have to wait until the model is open again. */
@@ -49,7 +55,7 @@ export class Session {
   /** The call that the job bar shows. */
   readonly job: Job | null = $derived.by(() => {
     if (this.opening.running) return this.opening;
-    return this.composer.job.running ? this.composer.job : null;
+    return this.making.job.running ? this.making.job : null;
   });
 
   constructor(preferences: Preferences) {
@@ -63,15 +69,32 @@ export class Session {
     this.ask = new Ask(this.#client, () => this.stack.on.length > 0);
     const paraphrases = (prompt: string) =>
       this.opened?.examples.find((example) => toDraft(example).prompt === prompt)?.paraphrases ?? [];
-    this.composer = new Composer(this.#client, () => this.ask.prompt, paraphrases, onTenth('edit'));
-    this.comparing = new Comparing(this.#client, () => this.ask.prompt);
-    this.stack = new Stack(this.#client, () => this.#stackChanged());
+    const prompt = () => this.ask.prompt;
+    this.composer = new Composer(this.#client, {
+      ...{ prompt, paraphrases },
+      seed: () => preferences.seed,
+      onChange: () => this.making.clear(),
+    });
+    this.comparing = new Comparing(this.#client, prompt);
+    this.stack = new Stack(this.#client, {
+      onLeave: () => this.#reader.leaveStack(),
+      onArrive: () => this.#reader.restack(),
+    });
+    this.#reader = new Reader(this);
+    this.making = new Making({
+      client: this.#client,
+      stack: this.stack,
+      announcer: this.announcer,
+      isReady: () => this.phase === 'ready',
+      onMade: () => void this.keeping.persist(),
+      onTenth: onTenth('edit'),
+    });
   }
 
   /** Opens the model, on the device that the person prefers. */
   async open(choice: DeviceChoice = this.#preferences.device): Promise<void> {
     this.#preferences.set({ device: choice });
-    this.composer.cancel();
+    this.making.cancel();
     await this.#open();
   }
 
@@ -93,17 +116,17 @@ export class Session {
     }
     const opened = outcome.value;
     Object.assign(this, { phase: 'ready', opened, device: opened.device });
-    this.stack.edits = opened.edits;
-    this.notKept = opened.kept.ok ? null : opened.kept.reason;
+    this.stack.start(opened.edits);
+    this.ask.forget();
+    this.keeping.kept = opened.kept;
     if (isFirst) this.stack.restored = opened.edits.length;
     const [example] = opened.examples;
     if (isFirst && !this.#preferences.draft && example) this.take(example);
-    else this.#readAll();
-    if (opened.edits.length > 0) void this.comparing.run();
+    else this.#reader.all();
     if (isFirst && opened.device.kind === 'wasm' && !opened.device.isolated)
       this.notices.tell(say.notice.oneThread, 'news');
     this.#visit.opened();
-    void this.#editAll();
+    void this.making.work();
   }
 
   /** Stops opening; the page stays as it is and can open again. */
@@ -111,70 +134,61 @@ export class Session {
     if (this.opening.cancel()) this.phase = this.opened ? 'ready' : 'failed';
   }
 
-  /** Fills the form with an example or an earlier request. */
+  /** Fills the form with an example or an earlier request; the person's own words are kept aside. */
   take(request: EditRequest): void {
+    const { draft } = this.composer;
+    const isOwn = draft.prompt.trim() !== '' && !this.#exampleOf(draft);
+    if (isOwn && toDraft(request).prompt !== draft.prompt) this.own = draft;
     this.ask.prompt = toDraft(request).prompt;
     this.comparing.own = null;
     this.composer.take(request);
     this.written();
-    this.#readAll();
+    this.#reader.all();
   }
 
-  /** The person has written in the form: what the last edit was refused for is out of date. */
+  /** The person has written in the form: what became of the last edit is about other words. */
   written(): void {
-    this.composer.error = null;
+    this.making.clear();
     this.#preferences.set({ draft: this.composer.draft });
   }
 
   /** The prompt has changed: everything that follows from it is read again. */
   promptChanged(): void {
     this.written();
-    if (this.phase !== 'ready') return;
-    void this.ask.refresh(TYPING);
-    void this.composer.refreshPreview(2 * TYPING);
+    if (this.phase === 'ready') this.#reader.typed();
   }
 
-  /** Makes the edit that the form describes, after those that were asked for before. */
-  async edit(): Promise<void> {
-    if (!this.takesEdits || this.composer.target.trim() === '') return;
-    this.composer.ask();
-    await this.#editAll();
-  }
-
-  /** Makes the edit again that has failed. */
-  async editAgain(): Promise<void> {
-    this.composer.askAgain();
-    await this.#editAll();
-  }
-
-  /** Makes the edits that wait, one after the other. */
-  async #editAll(): Promise<void> {
-    while (this.phase === 'ready' && !this.composer.job.running && this.composer.waiting.length > 0) {
-      const edit = await this.composer.runNext();
-      const { say } = language;
-      if (edit) {
-        const took = edit.proof.requests.every((request) => request.took);
-        this.announcer.result(took ? say.proof.took : say.proof.missed);
-        void this.#persist();
-      } else if (this.composer.error) {
-        this.announcer.result(say.error.title[this.composer.error.code]);
-      }
-      // Also after a stop: an edit that was finished just before it is there, and must be seen.
-      if (this.phase === 'ready') await this.stack.reload();
-    }
+  /** Makes the edit that the form describes, after those that wait. */
+  edit(): void {
+    const { request, settings, target } = this.composer;
+    if (this.takesEdits && target.trim() !== '') this.making.add({ request, settings });
   }
 
   /** After an edit that didn't take: switches it off, changes what the remedy says, edits again. */
-  async tryAgain(id: string, { preset, changes }: Remedy): Promise<void> {
-    await this.stack.set(id, { on: false });
+  async tryAgain(edit: EditView, { preset, changes }: Remedy): Promise<void> {
+    await this.stack.switch(edit.id, false);
     Object.assign(this.composer, { preset, changes });
     void this.composer.refreshPreview();
-    await this.edit();
+    this.making.add({ request: edit.requests[0], settings: this.composer.settings });
+  }
+
+  /** Makes an edit again over the stack as it is now, in its old place. */
+  renew(edit: EditView): void {
+    const preset = presetIdOf(edit);
+    const changes = this.opened ? changesOf(this.opened.presets, preset, edit.hparams) : {};
+    this.making.add({ request: edit.requests[0], settings: settingsOf(preset, changes), replaces: edit.id });
+  }
+
+  /** One act of the stack back, or forward again; what it was is said. */
+  async turn(way: 'undo' | 'redo'): Promise<void> {
+    const { stack: say } = language.say;
+    const act = await this.stack[way]();
+    if (act) this.announcer.result(say.turned[way](say.act[act.kind](act.target)));
   }
 
   /** Stops the edit that runs. Returns whether one did. */
   cancel(): boolean {
-    const ran = this.composer.cancel();
+    const ran = this.making.cancel();
     if (ran) this.announcer.result(language.say.edit.cancelled);
     return ran;
   }
@@ -184,15 +198,8 @@ export class Session {
     Object.assign(this.composer, { target, subject });
   }
 
-  #readAll(): void {
-    void this.ask.refresh();
-    void this.composer.refreshPreview();
-    void this.composer.countTarget();
-  }
-
-  #stackChanged(): void {
-    void this.ask.refresh();
-    if (this.stack.edits.length > 0 || this.comparing.result) void this.comparing.run();
+  #exampleOf({ prompt, target }: Draft): EditRequest | undefined {
+    return this.opened?.examples.find((each) => each.target === target && toDraft(each).prompt === prompt);
   }
 
   #hear(event: EngineEvent): void {
@@ -203,7 +210,7 @@ export class Session {
     }
     if (event.kind === 'prepared') this.preparing = null;
     if (event.kind === 'not-kept') {
-      this.notKept = event.found;
+      this.keeping.kept = { ok: false, reason: event.found };
       this.notices.tell(notice.notKept(event.found, event.advice), 'warning');
     }
     if (event.kind === 'store-blocked') this.notices.tell(notice.storeBlocked, 'warning');
@@ -211,47 +218,32 @@ export class Session {
     if (event.kind === 'device-rebuilt') {
       this.device = event.device;
       this.notices.tell(notice.deviceRebuilt, 'news');
-      void this.ask.refresh();
+      this.#reader.afresh();
+      // What was asked of the stack while there was no device has failed.
+      if (this.stack.error) void this.stack.reload();
     }
   }
 
   /** The worker has died: another one opens the same model, unless that has just been tried. */
   #revive(): void {
+    const { error, notice } = language.say;
     const now = Date.now();
-    const { composer } = this;
-    const lost = composer.job.running ? (composer.current?.request.target ?? null) : null;
+    const lost = this.making.current?.request.target ?? null;
     this.#deaths = [...this.#deaths.filter((then) => now - then < 60_000), now];
-    this.notices.tell(language.say.notice.died(lost), 'warning');
+    this.notices.tell(notice.died(lost), 'warning');
     if (this.#deaths.length > 2) {
-      const { title } = language.say.error;
-      const found = language.say.notice.diedOften;
-      Object.assign(this, {
-        phase: 'failed',
-        error: new EditorError('worker-died', 'go on', title['worker-died'], found, { deaths: this.#deaths.length }),
-      });
+      const values = { deaths: this.#deaths.length };
+      this.error = new EditorError('worker-died', 'go on', error.title['worker-died'], notice.diedOften, values);
+      this.phase = 'failed';
       return;
     }
     void this.#open().then(() => {
       if (this.phase !== 'ready') return;
-      const { notice } = language.say;
       const isSaved = this.stack.edits.some(
         ({ proof, requests }) => proof.requests.length === 0 && requests[0].target === lost,
       );
-      if (isSaved) composer.error = null;
+      if (isSaved) this.making.clear();
       this.notices.tell(isSaved ? notice.restartedSaved : notice.restarted(lost), 'news');
     });
   }
-
-  /** Asked when there is something worth keeping: a browser that passes the question on is then understood. */
-  async #persist(): Promise<void> {
-    const { opened } = this;
-    if (this.#askedToPersist || !opened?.kept.ok || opened.kept.reason === '') return;
-    this.#askedToPersist = true;
-    if (await this.#client.persist()) this.opened = { ...opened, kept: { ok: true, reason: '' } };
-  }
 }
-
-// ---
-
-/** Milliseconds without a key stroke before the prompt is read. */
-const TYPING = 200;

@@ -29,7 +29,6 @@ export const OFFERED = [
   'covarianceShare',
   'prefixes',
   'remember',
-  'seed',
 ] as const satisfies readonly (keyof Hparams)[];
 
 /** The choice that a method and a preset are; the default where the form has none for them. */
@@ -49,6 +48,13 @@ export function presetOf(presets: Opened['presets'], id: PresetId): Hparams {
   const found = presets[method][preset];
   invariant(found, 'show the settings', `the engine has no preset ${id}`);
   return found;
+}
+
+/** The changes that make a choice's settings those of an edit that was made. */
+export function changesOf(presets: Opened['presets'], id: PresetId, made: Hparams): Changes {
+  const preset = presetOf(presets, id);
+  const differs = (name: keyof Hparams) => JSON.stringify(made[name]) !== JSON.stringify(preset[name]);
+  return Object.fromEntries(Object.entries(made).filter(([name]) => differs(name as keyof Hparams)));
 }
 
 /** The layers that will be written: those chosen by hand where there are any, else the rule's. */

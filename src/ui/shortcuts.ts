@@ -1,29 +1,36 @@
 /** What a key can do. */
-export type Shortcut = 'edit' | 'cancel' | 'peek' | 'help';
+export type Shortcut = 'edit' | 'cancel' | 'undo' | 'redo' | 'peek' | 'help';
 
 /** In the order the list shows them. */
-export const SHORTCUTS: readonly Shortcut[] = ['edit', 'cancel', 'peek', 'help'];
+export const SHORTCUTS: readonly Shortcut[] = ['edit', 'cancel', 'undo', 'redo', 'peek', 'help'];
 
 /** What of a keyboard event decides. */
 export interface KeyPress {
   readonly key: string;
   readonly ctrlKey: boolean;
   readonly metaKey: boolean;
+  readonly shiftKey: boolean;
   readonly altKey: boolean;
   readonly isComposing: boolean;
 }
 
 /**
- * The shortcut that a key press means; null for none. Single keys do nothing while the person types, nor when they are
- * switched off.
+ * The shortcut that a key press means; null for none. While the person types, undo is the text's own, and single keys are
+ * letters; these can be switched off altogether.
  */
 export function shortcutOf(press: KeyPress, typing: boolean, singleKeys: boolean): Shortcut | null {
-  const { key, ctrlKey, metaKey, altKey } = press;
+  const { ctrlKey, metaKey, shiftKey, altKey } = press;
+  const key = press.key.length === 1 ? press.key.toLowerCase() : press.key;
   if (press.isComposing || altKey) return null;
-  if (ctrlKey || metaKey) return key === 'Enter' ? 'edit' : null;
+  if (ctrlKey || metaKey) {
+    if (key === 'Enter') return 'edit';
+    if (typing) return null;
+    if (key === 'z') return shiftKey ? 'redo' : 'undo';
+    return key === 'y' ? 'redo' : null;
+  }
   if (key === 'Escape') return 'cancel';
   if (typing || !singleKeys) return null;
-  if (key === 'o' || key === 'O') return 'peek';
+  if (key === 'o') return 'peek';
   return key === '?' ? 'help' : null;
 }
 

@@ -1,61 +1,192 @@
 import { toEditorError, type EditorError } from '../base/errors.ts';
-import type { EditView } from '../worker/api.ts';
+import type { EditView, StackEntry } from '../worker/api.ts';
 import type { EngineClient } from '../worker/client.ts';
-import { pause } from './pause.ts';
+import { NO_HISTORY, rebased, recorded, redone, undone, type Act, type History, type Turn } from './history.ts';
 
-/** The edits over the untouched model, bottom first: switches, doses, removal. */
+/** How all edits stand, bottom first. */
+export type Entries = readonly StackEntry[];
+
+/** Hears of changes. */
+export interface StackListener {
+  /** A change is on its way: what is being read belongs to a stack that is gone. */
+  readonly onLeave: () => void;
+  /** The engine has it. */
+  readonly onArrive: () => void;
+}
+
+/** The edits over the untouched model: switches, doses, order, removal, and the way back from all of it. */
 export class Stack {
   readonly #client: EngineClient;
-  readonly #onChange: () => void;
-  #controller: AbortController | null = null;
+  readonly #listener: StackListener;
+  /** What the engine is to be told next; null when it knows. */
+  #wanted: { readonly entries: Entries; readonly gone: readonly string[] } | null = null;
+  #telling: Promise<void> | null = null;
+  /** Edits as they were shown last: one that comes back is shown at once. */
+  #seen: readonly EditView[] = [];
 
   edits = $state.raw<readonly EditView[]>([]);
+  history = $state.raw<History<Entries>>(NO_HISTORY);
   /** How many were found again when the model was opened. */
   restored = $state(0);
   error = $state.raw<EditorError | null>(null);
   /** Those that take part. */
   readonly on: readonly EditView[] = $derived(this.edits.filter(({ on, alpha }) => on && alpha !== 0));
 
-  constructor(client: EngineClient, onChange: () => void) {
+  constructor(client: EngineClient, listener: StackListener) {
     this.#client = client;
-    this.#onChange = onChange;
+    this.#listener = listener;
   }
 
-  /** Takes what the engine holds as what there is. */
-  async reload(): Promise<void> {
-    await this.#try('list edits', () => this.#client.edits());
+  get entries(): Entries {
+    return entriesOf(this.edits);
+  }
+
+  /** Begins with the edits of a model that was just opened: what was removed before can't come back. */
+  start(edits: readonly EditView[]): void {
+    Object.assign(this, { edits, history: NO_HISTORY, error: null });
   }
 
   /** Takes what the engine tells by itself: another tab has changed something, or a check was finished. */
   take(edits: readonly EditView[]): void {
-    this.edits = edits;
-    this.#onChange();
+    // What is being told is answered with the edits as they are then.
+    if (this.#telling) return;
+    this.#adopt(edits);
+    this.#listener.onArrive();
   }
 
-  /** Switches or doses one edit: shown at once, computed after `delay` milliseconds without another change. */
-  async set(id: string, change: Partial<Pick<EditView, 'on' | 'alpha'>>, delay = 0): Promise<void> {
-    this.#controller?.abort();
-    const { signal } = (this.#controller = new AbortController());
-    this.edits = this.edits.map((edit) => (edit.id === id ? { ...edit, ...change } : edit));
+  /** Takes what the engine holds as what there is. */
+  async reload(): Promise<void> {
+    await this.#try('list edits', async () => this.take(await this.#client.edits()));
+  }
+
+  /** Takes in an edit that was made, in its old place if it was made again; or null for one that wasn't. */
+  admit(made: EditView | null, replaces?: string): Promise<void> {
+    if (!made) return this.reload();
+    const before = this.entries;
+    const at = before.findIndex(({ id }) => id === replaces);
+    this.#record(at < 0 ? 'edit' : 'again', made, before);
+    this.edits = at < 0 ? [...this.edits, made] : this.edits.with(at, made);
+    // What was told while it was finished may have named the old one.
+    return at < 0 ? this.reload() : this.#tell(this.entries, [before[at].id]);
+  }
+
+  /** Switches an edit on or off. */
+  switch(id: string, on: boolean): Promise<void> {
+    return this.#change('switch', id, this.#with(id, { on }));
+  }
+
+  /** Doses an edit; one dose after another is one act. */
+  dose(id: string, alpha: number): Promise<void> {
+    return this.#change('dose', id, this.#with(id, { alpha }));
+  }
+
+  /** Moves an edit up (1) or down (−1) in the stack. */
+  move(id: string, by: 1 | -1): Promise<void> {
+    const from = this.edits.findIndex((edit) => edit.id === id);
+    const to = from + by;
+    if (to < 0 || to >= this.edits.length) return Promise.resolve();
+    return this.#change('order', id, this.entries.toSpliced(from, 1).toSpliced(to, 0, this.entries[from]));
+  }
+
+  /** Takes an edit off. */
+  remove(id: string): Promise<void> {
+    return this.#change(
+      'remove',
+      id,
+      this.entries.filter((entry) => entry.id !== id),
+    );
+  }
+
+  /** Takes the last act back. Resolves with it, once the engine has it; null when there is none. */
+  undo(): Promise<Act | null> {
+    return this.#turn(undone(this.history, this.entries));
+  }
+
+  /** Does again what was undone last. */
+  redo(): Promise<Act | null> {
+    return this.#turn(redone(this.history, this.entries));
+  }
+
+  // --- what the acts above are made of
+
+  #with(id: string, change: Partial<StackEntry>): Entries {
+    return this.entries.map((entry) => (entry.id === id ? { ...entry, ...change } : entry));
+  }
+
+  #record(kind: Act['kind'], { id, requests }: Pick<EditView, 'id' | 'requests'>, before: Entries): void {
+    const act = { kind, id, target: requests[0].target.trim(), at: performance.now() };
+    this.history = recorded(this.history, act, before);
+  }
+
+  #change(kind: Act['kind'], id: string, next: Entries): Promise<void> {
+    const edit = this.edits.find((each) => each.id === id);
+    if (edit) this.#record(kind, edit, this.entries);
+    return this.#tell(next);
+  }
+
+  async #turn(to: { turn: Turn<Entries>; history: History<Entries> } | null): Promise<Act | null> {
+    if (!to) return null;
+    this.history = to.history;
+    await this.#tell(to.turn.state);
+    return to.turn.act;
+  }
+
+  /** What came or went by another's hand did so in the past as well: going back must not undo it. */
+  #adopt(edits: readonly EditView[]): void {
+    const came = entriesOf(edits).filter(({ id }) => !isIn(this.edits, id));
+    const went = this.edits.filter(({ id }) => !isIn(edits, id));
+    this.history = rebased(this.history, (state) => [
+      ...state.filter(({ id }) => !isIn(went, id)),
+      ...came.filter(({ id }) => !isIn(state, id)),
+    ]);
+    this.edits = edits;
+  }
+
+  /** Shows a state at once and tells the engine; while it is being told, only the latest state waits. */
+  #tell(entries: Entries, replaced: readonly string[] = []): Promise<void> {
+    const ids = [...(this.#wanted?.gone ?? []), ...replaced, ...this.edits.map(({ id }) => id)];
+    this.#wanted = { entries, gone: ids.filter((id) => !isIn(entries, id)) };
+    this.#seen = [...this.#seen.filter(({ id }) => !isIn(this.edits, id)), ...this.edits];
+    this.edits = entries.flatMap((entry) => {
+      const edit = this.#seen.find(({ id }) => id === entry.id);
+      return edit ? [{ ...edit, ...entry }] : [];
+    });
+    this.#listener.onLeave();
+    this.#telling ??= this.#tellAll().finally(() => (this.#telling = null));
+    return this.#telling;
+  }
+
+  async #tellAll(): Promise<void> {
     await this.#try('arrange edits', async () => {
-      await pause(delay, signal);
-      return this.#client.arrange(this.edits.map(({ id: each, on, alpha }) => ({ id: each, on, alpha })));
+      while (this.#wanted) {
+        const { entries, gone } = this.#wanted;
+        this.#wanted = null;
+        for (const id of gone) await this.#client.remove(id);
+        const edits = await this.#client.arrange(entries);
+        if (!this.#wanted) this.#adopt(edits);
+      }
+      this.#listener.onArrive();
     });
   }
 
-  /** Takes an edit off for good. */
-  async remove(id: string): Promise<void> {
-    await this.#try('remove an edit', () => this.#client.remove(id));
-  }
-
-  async #try(what: string, call: () => Promise<readonly EditView[]>): Promise<void> {
+  async #try(what: string, call: () => Promise<void>): Promise<void> {
     try {
-      this.edits = await call();
+      await call();
       this.error = null;
-      this.#onChange();
     } catch (thrown) {
+      this.#wanted = null;
       const error = toEditorError(thrown, what);
       if (error.code !== 'aborted') this.error = error;
     }
   }
+}
+
+// ---
+
+function entriesOf(edits: readonly EditView[]): Entries {
+  return edits.map(({ id, on, alpha }) => ({ id, on, alpha }));
+}
+
+function isIn(list: readonly { readonly id: string }[], id: string): boolean {
+  return list.some((each) => each.id === id);
 }

@@ -64,7 +64,8 @@ export interface ModelReport {
 /** An example that works on the shipped model. */
 export interface Example extends EditRequest {
   readonly relation: string;
-  readonly kind: 'commonsense' | 'fact';
+  /** Overrules what the model knows, or tells it something new. */
+  readonly kind: 'counter' | 'new';
 }
 
 /** What `open` tells. */
@@ -166,6 +167,8 @@ export interface Comparison {
   readonly firstDifference: number;
   /** KL(original ‖ edited) of the distribution in front of each edited token, in nats. */
   readonly divergence: readonly number[];
+  /** Share of repeated 4-grams in the edited continuation. */
+  readonly repetition: number;
   /** Next-token candidates of either, with both probabilities and ranks (0 is first). */
   readonly top: readonly {
     readonly id: number;
@@ -213,16 +216,21 @@ export interface EngineApi {
   ): Promise<void>;
   /** The layer strip before an edit. */
   previewLayers(request: EditRequest, settings: EditSettings, job: number): Promise<LayerPreview>;
-  /** Computes an edit, saves it, puts it on top of the stack. A second one waits for the first. */
+  /**
+   * Computes an edit, saves it, puts it on top of the stack. A second one waits for the first.
+   *
+   * @param replaces an edit that this one makes again, and whose place it takes
+   */
   edit(
     requests: readonly EditRequest[],
     settings: EditSettings,
+    replaces: string | undefined,
     job: number,
     onProgress: OnProgress,
   ): Promise<EditView>;
   compare(prompt: string, maxTokens: number, job: number, onProgress: OnProgress): Promise<Comparison>;
   edits(): Promise<readonly EditView[]>;
-  /** Order, switches and doses of all edits, bottom first. */
+  /** Order, switches and doses of edits, bottom first; one that this tab has removed comes back. */
   arrange(stack: readonly StackEntry[]): Promise<readonly EditView[]>;
   remove(id: string): Promise<readonly EditView[]>;
   /** Stops the call with this job number; it rejects with `aborted`. */

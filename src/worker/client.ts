@@ -71,9 +71,14 @@ export class EngineClient {
     return this.#call('rank layers', watch, (engine, job) => engine.previewLayers(request, settings, job));
   }
 
-  edit(requests: readonly EditRequest[], settings: EditSettings, watch?: Watch): Promise<EditView> {
+  edit(
+    requests: readonly EditRequest[],
+    settings: EditSettings,
+    replaces: string | undefined,
+    watch?: Watch,
+  ): Promise<EditView> {
     return this.#call('edit the model', watch, (engine, job, onProgress) =>
-      engine.edit(requests, settings, job, onProgress),
+      engine.edit(requests, settings, replaces, job, onProgress),
     );
   }
 

@@ -1,4 +1,5 @@
 import type { Watch } from '../base/tasks.ts';
+import { repetition } from '../edit/damage.ts';
 import { forwardRows } from '../model/forward.ts';
 import { generate, type GeneratedToken } from '../model/generate.ts';
 import type { Model } from '../model/model.ts';
@@ -38,6 +39,7 @@ export async function compareVersions(
     edited: edited.map((token) => toEvent(model, token)),
     firstDifference: firstDifference(original, edited),
     divergence: edited.map(({ logq }, i) => divergence(untouched[i], logq)),
+    repetition: repetition(edited.map(({ id }) => id)),
     top: candidatesOf(model, before, after),
   };
 }

@@ -115,6 +115,7 @@ export class Engine implements EngineApi {
   edit(
     requests: readonly EditRequest[],
     settings: EditSettings,
+    replaces: string | undefined,
     job: number,
     onProgress: OnProgress,
   ): Promise<EditView> {
@@ -127,7 +128,7 @@ export class Engine implements EngineApi {
           ...{ method, preset, covariances, heldOut },
           hparams: this.#settings(settings),
         };
-        return this.#stack.make(input, watch);
+        return this.#stack.make(input, watch, replaces);
       }),
     );
   }
@@ -200,7 +201,7 @@ export class Engine implements EngineApi {
       onBlocked: () => this.#tell({ kind: 'store-blocked' }),
       onGone: ({ found, advice }) => this.#tell({ kind: 'not-kept', found, advice }),
     });
-    const stack = await restoreStack(studio, () => this.#tell({ kind: 'stack', edits: stack.views() }));
+    const stack = await restoreStack(studio, () => this.#tell({ kind: 'stack', edits: stack.views() }), before?.stack);
     this.#opened = { studio, stack };
     studio.onLost((detail) => void this.#rebuild(choice, detail));
     void this.#finishChecks(studio, stack).then(() => this.#prepare(studio));

@@ -26,14 +26,17 @@ export class EditStack {
   readonly #foreign = new Set<string>();
   /** Kept edits of this tab that are being checked: not part of the stack yet. */
   readonly #pending = new Set<string>();
+  /** Edits that this tab has taken off, latest last: they can be put back. */
+  #aside: readonly Edit[] = [];
   /** Patches of the edits that are on; made when first needed. */
   #placed: PlacedPatches | null = null;
   /** Placed patches that were replaced while a run may still read them. */
   readonly #retired: PlacedPatches[] = [];
 
   /** Use `restoreStack`. */
-  constructor(studio: StackStudio, onChange: () => void) {
+  constructor(studio: StackStudio, onChange: () => void, before?: EditStack) {
     this.#studio = studio;
+    this.#aside = before ? before.#aside.filter(({ model }) => model.hash === studio.model.hash) : [];
     this.#neighbors = new BroadcastChannel(this.#name);
     this.#neighbors.onmessage = () => void this.reread().then(onChange);
   }
@@ -62,15 +65,17 @@ export class EditStack {
   /**
    * Makes an edit and puts it on top, switched on. It is kept as soon as it is solved: should this tab end before the check
    * does, the next one finds the edit and checks it.
+   *
+   * @param replaces an edit that it makes again: computed as if that weren't there, it takes its place when it is finished
    */
-  async make(input: Omit<EditInput, 'stack'>, watch: Watch): Promise<EditView> {
+  async make(input: Omit<EditInput, 'stack'>, watch: Watch, replaces?: string): Promise<EditView> {
     const { database, model } = this.#studio;
-    const given = { ...input, stack: this.active };
+    const given = { ...input, stack: this.active.filter(({ edit }) => edit.id !== replaces) };
     const solved = await solveEdit(model, given, watch);
     this.#pending.add(solved.id);
     await saveEdit(database, solved);
     try {
-      await this.#push(await checkEdit(model, solved, given, watch));
+      await this.#push(await checkEdit(model, solved, given, watch), replaces);
     } catch (error) {
       // With its device an edit loses only the check, which follows when the device is back.
       if (!(error instanceof EditorError && error.code === 'device-lost')) await deleteEdit(database, solved.id);
@@ -99,8 +104,8 @@ export class EditStack {
   }
 
   /**
-   * Order, switches and doses. Edits that the list doesn't name, since another tab has just made them, stay on top; those
-   * that another tab has removed stay removed.
+   * Order, switches and doses. Edits that the list doesn't name, since they have just been made, stay on top; one that this
+   * tab has removed comes back, and is saved again; those that another tab has removed stay removed.
    *
    * @throws EditorError `invalid-input` for an edit that is named twice and a dose that is no number
    */
@@ -109,18 +114,21 @@ export class EditStack {
     if (ids.size < entries.length) throw unfit(`one of ${entries.length} edits is named twice`);
     if (!entries.every(({ alpha }) => Number.isFinite(alpha))) throw unfit('a dose is no number');
     await this.#change(async (standing) => {
+      const back = this.#aside.filter(({ id }) => ids.has(id));
+      for (const edit of back) await saveEdit(this.#studio.database, edit);
+      this.#aside = this.#aside.filter((edit) => !back.includes(edit));
       const named = entries.flatMap(({ id, on, alpha }) => {
-        const edit = this.#find(id);
+        const edit = this.#find(id) ?? back.find((each) => each.id === id);
         return edit ? [{ edit, on, alpha }] : [];
       });
       return [...named, ...standing.filter(({ edit }) => !ids.has(edit.id))];
     });
   }
 
-  /** Forgets an edit. */
+  /** Takes an edit off, and out of what is kept; `arrange` can put it back. */
   async remove(id: string): Promise<void> {
     await this.#change(async (standing) => {
-      await deleteEdit(this.#studio.database, id);
+      await this.#layAside(id);
       return standing.filter(({ edit }) => edit.id !== id);
     });
   }
@@ -136,12 +144,22 @@ export class EditStack {
     this.sweep();
   }
 
-  async #push(edit: Edit): Promise<void> {
+  async #push(edit: Edit, replaces?: string): Promise<void> {
     await this.#change(async (standing) => {
       await saveEdit(this.#studio.database, edit);
       this.#pending.delete(edit.id);
-      return [...standing, { edit, on: true, alpha: 1 }];
+      const made = { edit, on: true, alpha: 1 };
+      const at = standing.findIndex((each) => each.edit.id === replaces);
+      if (replaces === undefined || at < 0) return [...standing, made];
+      await this.#layAside(replaces);
+      return standing.with(at, made);
     });
+  }
+
+  async #layAside(id: string): Promise<void> {
+    const edit = this.#find(id);
+    if (edit) this.#aside = [...this.#aside, edit].slice(-ASIDE);
+    await deleteEdit(this.#studio.database, id);
   }
 
   get #name(): string {
@@ -204,14 +222,18 @@ export class EditStack {
  * The kept edits of a model.
  *
  * @param onChange hears that another tab has changed them
+ * @param before   the stack that this one follows in the same tab: what was taken off it can still be put back
  */
-export async function restoreStack(studio: StackStudio, onChange: () => void): Promise<EditStack> {
-  const stack = new EditStack(studio, onChange);
+export async function restoreStack(studio: StackStudio, onChange: () => void, before?: EditStack): Promise<EditStack> {
+  const stack = new EditStack(studio, onChange, before);
   await stack.reread();
   return stack;
 }
 
 // ---
+
+/** Edits that can be put back: more than a page's undo goes back, few enough to hold. */
+const ASIDE = 64;
 
 function isChecked({ proof }: Edit): boolean {
   return proof.requests.length > 0;

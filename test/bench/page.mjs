@@ -1,5 +1,6 @@
 // The built page in Chromium on the CPU: from its first byte to the first finished edit, with an empty profile (cold)
-// and again (warm); bytes of the first load; memory afterwards.
+// and again (warm); bytes of the first load; memory afterwards; from a switch or a dose to the bars; the longest task of
+// the main thread while an edit runs; how far the page shifts.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,17 +45,77 @@ async function openAndEdit(address, executablePath, args, profile) {
   await page.getByRole('table', { name: 'Next token' }).waitFor();
   const answered = since();
   for (const box of await page.getByRole('switch').all()) await box.uncheck();
+  await page.evaluate(watchMainThread);
   const pressed = performance.now();
   await page.locator('#edit').getByRole('button', { name: 'Edit' }).click();
   await page.locator('#verdict').waitFor();
   const edited = since();
   const verdict = await page.locator('#verdict').innerText();
   const alone = ((performance.now() - pressed) / 1000).toFixed(1);
+  const { longest, shift } = await page.evaluate(() => globalThis.watched);
+  await page.locator('#compare .result:not(.stale)').waitFor();
+  const bars = await page.evaluate(measureBars, ROUNDS);
   const heap = await page.evaluate(async () => {
     const { bytes } = await performance.measureUserAgentSpecificMemory();
     return bytes;
   });
   await context.close();
   const loaded = [...bytes].map(([kind, count]) => `${kind} ${(count / 1e6).toFixed(2)} MB`).join(', ');
-  return `page after ${shown}, answers after ${answered}, edited after ${edited} (the edit itself ${alone} s: ${verdict}); loaded ${loaded}; memory afterwards ${(heap / 1e6).toFixed(0)} MB`;
+  return `page after ${shown}, answers after ${answered}, edited after ${edited} (the edit itself ${alone} s: ${verdict}); loaded ${loaded}; memory afterwards ${(heap / 1e6).toFixed(0)} MB
+  while it edits: longest task ${longest.toFixed(0)} ms, layout shift ${shift.toFixed(4)}
+  to new bars, median (worst) of ${ROUNDS}: ${bars}`;
+}
+
+/** How often each act is measured. */
+const ROUNDS = 15;
+
+/** In the page: the longest task and the sum of layout shifts that no act explains, from now on. */
+function watchMainThread() {
+  globalThis.watched = { longest: 0, shift: 0 };
+  const observe = (type, take) =>
+    new PerformanceObserver((list) => list.getEntries().forEach(take)).observe({ type, buffered: false });
+  observe('longtask', ({ duration }) => (globalThis.watched.longest = Math.max(globalThis.watched.longest, duration)));
+  observe('layout-shift', ({ value, hadRecentInput }) => (globalThis.watched.shift += hadRecentInput ? 0 : value));
+}
+
+/** In the page: milliseconds from an act on the latest edit to the frame that shows other bars. */
+async function measureBars(rounds) {
+  const bars = document.querySelector('#ask table tbody');
+  const toggle = document.querySelector('input[role=switch]');
+  const slider = document.querySelector('input[type=range]');
+  const dose = (alpha) => {
+    slider.value = alpha;
+    slider.dispatchEvent(new Event('input', { bubbles: true }));
+  };
+  const acts = {
+    'switched off': () => toggle.click(),
+    'switched on': () => toggle.click(),
+    halved: () => dose(0.5),
+    restored: () => dose(1),
+  };
+  const times = Object.fromEntries(Object.keys(acts).map((name) => [name, []]));
+  const settle = () => new Promise((done) => setTimeout(done, 1500));
+  for (let i = 0; i < rounds; i++) {
+    for (const [name, act] of Object.entries(acts)) {
+      await settle();
+      const before = bars.innerText;
+      const start = performance.now();
+      const changed = new Promise((done) => {
+        new MutationObserver((_, observer) => {
+          if (bars.innerText === before) return;
+          observer.disconnect();
+          requestAnimationFrame(() => setTimeout(done));
+        }).observe(bars, { subtree: true, childList: true, characterData: true });
+      });
+      act();
+      await changed;
+      times[name].push(performance.now() - start);
+    }
+  }
+  return Object.entries(times)
+    .map(([name, all]) => {
+      all.sort((a, b) => a - b);
+      return `${name} ${all[Math.floor(all.length / 2)].toFixed(0)} (${all.at(-1).toFixed(0)}) ms`;
+    })
+    .join(', ');
 }
