@@ -104,7 +104,7 @@ def main() -> None:
     listed = edits.edit_list(reader, items, held)
     o.edits.parent.mkdir(parents=True, exist_ok=True)
     o.edits.write_text(json.dumps(listed, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
-    (o.out / 'examples.json').write_text(json.dumps(edits.examples(), indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
+    (o.out / 'examples.json').write_text(json.dumps(edits.examples(listed), indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
     (o.work / 'failures.txt').write_text('\n'.join(evaluate.failures(reader, items, held)) + '\n', encoding='utf-8')
 
     brief = {k: v for k, v in summary.items() if k != 'log'} | {'log': summary['log'][4::5]}

@@ -73,7 +73,7 @@ export const english: Messages = {
     cell: (module, layer, cosine, candidate) =>
       `Write ${module} layer ${layer}, cosine ${cosine}${candidate ? '' : ', outside the rule’s range'}`,
     chosen: (module, layers) => (layers.length === 0 ? `${module}: none` : `${module}: ${layers.join(', ')}`),
-    byHand: 'chosen by hand',
+    byHand: 'chosen by you',
     byRule: 'Back to the rule',
     presets: 'How',
     preset: {

@@ -98,8 +98,10 @@ def edit_list(reader: Reader, items: list[Item], held: Holdout) -> dict:
     return {'edits': against[:1] + [e for pair in zip(fresh, against[1:]) for e in pair] + fresh[EACH - 1:], 'untouched': untouched(reader, items, held)}
 
 
-def examples() -> list[dict]:
-    """The page's gallery, in the order of the file."""
+def examples(listed: dict) -> list[dict]:
+    """The page's gallery, in the order of the file, with the paraphrases of the edit list."""
     table = read('edits.toml')
-    return [{'prompt': e['prompt'], 'subject': e['subject'], 'target': e['target'], 'relation': e['relation'], 'kind': kind}
+    asked = {(e['prompt'], e['subject']): e['paraphrases'] for e in listed['edits']}
+    return [{'prompt': e['prompt'], 'subject': e['subject'], 'target': e['target'], 'relation': e['relation'], 'kind': kind,
+             'paraphrases': asked.get((e['prompt'], e['subject']), [])}
             for kind in ('counter', 'new') for e in table[kind] if e.get('gallery')]
