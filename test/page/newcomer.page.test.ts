@@ -34,7 +34,8 @@ const expectTook = async (page: Page) => {
   expect(await verdict(page).innerText()).toBe('It took.');
 };
 /** What is written on behind the prompt, by the model or, held up, by the original. */
-const goesOn = (page: Page) => page.getByText(/^The (original )?model continues: /).innerText();
+const goesOn = async (page: Page) =>
+  (await page.getByText(/^The (original )?model continues: /).innerText()).replace(/Underneath, scraped off:.*/, '');
 const expectSays = (page: Page, words: string) => until(() => goesOn(page)).toContain(`The model continues: ${words}`);
 const expectSaysNot = (page: Page, words: string) => until(() => goesOn(page)).not.toContain(words);
 /** Targets of the stack, the latest first, with a mark for those that are off. */
