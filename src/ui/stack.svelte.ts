@@ -131,13 +131,16 @@ export class Stack {
     return to.turn.act;
   }
 
-  /** What came or went by another's hand did so in the past as well: going back must not undo it. */
+  /** What another's hand has done, it has done in the past as well: going back must not undo it. */
   #adopt(edits: readonly EditView[]): void {
-    const came = entriesOf(edits).filter(({ id }) => !isIn(this.edits, id));
-    const went = this.edits.filter(({ id }) => !isIn(edits, id));
+    const known = this.entries;
+    const isKnown = ({ id, on, alpha }: StackEntry) =>
+      known.some((each) => each.id === id && each.on === on && each.alpha === alpha);
+    const news = entriesOf(edits).filter((entry) => !isKnown(entry));
+    const went = known.filter(({ id }) => !isIn(edits, id));
     this.history = rebased(this.history, (state) => [
-      ...state.filter(({ id }) => !isIn(went, id)),
-      ...came.filter(({ id }) => !isIn(state, id)),
+      ...state.filter(({ id }) => !isIn(went, id)).map((entry) => news.find(({ id }) => id === entry.id) ?? entry),
+      ...news.filter(({ id }) => !isIn(known, id) && !isIn(state, id)),
     ]);
     this.edits = edits;
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { NO_HISTORY, recorded, redone, undone, type Act, type History } from '../../src/ui/history.ts';
+import { NO_HISTORY, rebased, recorded, redone, undone, type Act, type History } from '../../src/ui/history.ts';
 
 /** Does acts one after another on a number, each adding one. */
 function after(...acts: Act[]): { history: History<number>; now: number } {
@@ -34,6 +34,13 @@ describe('undo and redo', () => {
     const { future } = recorded(back?.history ?? NO_HISTORY, act('order'), 1);
     expect(future).toEqual([]);
   });
+});
+
+test('what another’s hand has done stays done, whichever way one goes', () => {
+  const { history, now } = after(act('edit'), act('switch'));
+  const { history: here } = undone(history, now) ?? { history };
+  const { past, future } = rebased(here, (state) => state + 10);
+  expect([past, future]).toEqual([[{ act: act('edit'), state: 10 }], [{ act: act('switch'), state: 12 }]]);
 });
 
 describe('what is one act', () => {

@@ -31,15 +31,15 @@ beforeAll(async () => {
 });
 
 /** A tab: its own connection to the database that it shares. */
-async function openTab(name: string, onChange: () => void = () => undefined) {
+async function openTab(name: string, onChange: () => void = () => undefined, before?: EditStack) {
   const database = await openDatabase(name);
   const studio: StackStudio = { model, database, heldOut };
-  const stack = await restoreStack(studio, onChange);
+  const stack = await restoreStack(studio, onChange, before);
   return { stack, database };
 }
 
 /** The smallest edit there is: one step, no prefixes, two sites. It need not take. */
-async function makeEdit(stack: EditStack, onVerify: () => unknown) {
+async function makeEdit(stack: EditStack, onVerify: () => unknown, replaces?: string) {
   const { hparams, preset } = readHparams(
     'dem+',
     { steps: 1, prefixes: 0, layerRule: 'fixed', mlpLayers: [6], attnLayers: [6] },
@@ -57,7 +57,7 @@ async function makeEdit(stack: EditStack, onVerify: () => unknown) {
     ...{ covariances, heldOut },
   };
   try {
-    return await stack.make(input, { progress, signal: controller.signal });
+    return await stack.make(input, { progress, signal: controller.signal }, replaces);
   } finally {
     await waited;
   }
@@ -102,9 +102,41 @@ describe('an edit', () => {
   });
 });
 
-describe('two tabs', () => {
-  const ids = (stack: EditStack) => stack.views().map(({ id, on, alpha }) => `${id} ${on ? alpha : 'off'}`);
+const ids = (stack: EditStack) => stack.views().map(({ id, on, alpha }) => `${id} ${on ? alpha : 'off'}`);
 
+describe('an edit that is made again', () => {
+  test('is computed without the old one, takes its place, and can be exchanged for it again', async () => {
+    const { stack, database } = await openTab(`stack ${names++}`);
+    const old = await makeEdit(stack, () => undefined);
+    await copyEdit(database, ['a']);
+    await stack.reread();
+    const made = await makeEdit(stack, () => expect(ids(stack)).toEqual([`${old.id} 1`, 'a 1']), old.id);
+    expect(made.parents.map(({ id }) => id)).toEqual(['a']);
+    expect(ids(stack)).toEqual([`${made.id} 1`, 'a 1']);
+    expect(await listEditIds(database)).toEqual(['a', made.id].sort());
+
+    await stack.remove(made.id);
+    await stack.arrange([old, ...stack.views()]);
+    expect(ids(stack)).toEqual([`${old.id} 1`, 'a 1']);
+    expect(stack.views()[0]).toEqual({ ...old, stale: false });
+    expect(await listEditIds(database)).toEqual(['a', old.id].sort());
+    stack.dispose();
+  });
+
+  test('leaves the old one alone when it is stopped', async () => {
+    const { stack, database } = await openTab(`stack ${names++}`);
+    const old = await makeEdit(stack, () => undefined);
+    const stop = () => {
+      throw new Error('stop');
+    };
+    await expectFault(() => makeEdit(stack, stop, old.id), 'aborted');
+    expect(ids(stack)).toEqual([`${old.id} 1`]);
+    expect(await listEditIds(database)).toEqual([old.id]);
+    stack.dispose();
+  });
+});
+
+describe('two tabs', () => {
   async function openTwo() {
     const name = `stack ${names++}`;
     let heard = 0;
@@ -118,7 +150,7 @@ describe('two tabs', () => {
       ['a 1', 'b 1'],
       ['a 1', 'b 1'],
     ]);
-    return { one: one.stack, two: two.stack, database: one.database, heard: () => heard };
+    return { name, one: one.stack, two: two.stack, database: one.database, heard: () => heard };
   }
 
   test('hear of each other’s changes, and neither undoes the other’s', async () => {
@@ -141,6 +173,27 @@ describe('two tabs', () => {
     expect(ids(two)).toEqual(['b 0.5', 'c 1']);
     expect(await listEditIds(database)).toEqual(['b', 'c']);
     one.dispose();
+    two.dispose();
+  });
+
+  test('put back what they have taken off themselves, until they are closed', async () => {
+    const { name, one, two, database } = await openTwo();
+    const before = one.views().map((edit) => ({ ...edit, alpha: 0.5 }));
+    await one.remove('a');
+    await expect.poll(() => ids(two)).toEqual(['b 1']);
+    // Made in the meantime: the list from before doesn't know it, and it stays.
+    await copyEdit(database, ['c']);
+    await one.arrange(before);
+    expect(ids(one)).toEqual(['a 0.5', 'b 0.5', 'c 1']);
+    expect(await listEditIds(database)).toEqual(['a', 'b', 'c']);
+    await expect.poll(() => ids(two)).toEqual(ids(one));
+
+    await one.remove('a');
+    one.dispose();
+    const reopened = await openTab(name, undefined, one);
+    await reopened.stack.arrange(before);
+    expect(ids(reopened.stack)).toEqual(['a 0.5', 'b 0.5', 'c 1']);
+    reopened.stack.dispose();
     two.dispose();
   });
 
