@@ -104,22 +104,19 @@ export class Making {
 
   async #make(wish: Wish): Promise<void> {
     const { announcer, isReady, onMade, stack } = this.#context;
-    const { say } = language;
     this.forgo(wish);
     const edit = await this.#run(wish);
     if (edit) {
       const took = edit.proof.requests.every((request) => request.took);
-      announcer.result(took ? say.proof.took : say.proof.missed);
+      announcer.result(took ? language.say.proof.took : language.say.proof.missed);
       onMade();
-    } else if (this.error) {
-      announcer.result(say.error.title[this.error.code]);
     }
     // Also after a stop: an edit that was finished just before it is there, and must be seen.
     if (isReady()) await stack.admit(edit, wish.replaces);
   }
 
   async #run(wish: Wish): Promise<EditView | null> {
-    const { client } = this.#context;
+    const { announcer, client } = this.#context;
     const { request, settings, replaces } = wish;
     Object.assign(this, { current: wish, stopped: false, result: null });
     const outcome = await this.job.run('edit the model', (watch) => client.edit([request], settings, replaces, watch));
@@ -127,6 +124,7 @@ export class Making {
     if (outcome.state === 'failed') {
       this.error = outcome.error;
       this.#failed = wish;
+      announcer.result(language.say.error.title[outcome.error.code]);
     }
     if (outcome.state !== 'done') return null;
     this.usualSeconds = this.job.seconds - secondsOnce(this.job.stages);
