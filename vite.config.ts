@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { build, type Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import type { PageFile } from './src/offline/files.ts';
 import { HEADERS } from './src/offline/headers.ts';
 
@@ -70,6 +71,19 @@ function appVersion(): string {
   return (JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }).version;
 }
 
+/** Begins with the files that take longest, so that none of them is still running alone when all others are done. */
+class LongestFirst extends BaseSequencer {
+  override sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const index = LONGEST.findIndex((name) => moduleId.includes(name));
+      return index < 0 ? LONGEST.length : index;
+    };
+    return Promise.resolve([...files].sort((a, b) => place(a) - place(b) || a.moduleId.localeCompare(b.moduleId)));
+  }
+}
+
+const LONGEST = ['edit/one-by-one', 'edit/stacked', 'edit/golden', 'edit/atomic-bench', 'edit/shipped', 'headless/'];
+
 /** Files a test needs decide its suffix, the suffix decides its project: see test/run.mjs. */
 const project = (name: string, include: string, options: Record<string, unknown> = {}) => ({
   extends: true as const,
@@ -105,6 +119,7 @@ export default defineConfig(({ mode }) => ({
   test: {
     // The engine tests compute on one thread each: two cores run two files.
     maxWorkers: Math.max(2, availableParallelism() - 1),
+    sequence: { sequencer: LongestFirst },
     projects: [
       project('unit', '.test.ts', { exclude: ['test/**/*.{ort,gpu,page}.test.ts', 'node_modules/**'] }),
       project('ort', '.ort.test.ts', { testTimeout: 120_000, hookTimeout: 120_000 }),
