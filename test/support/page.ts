@@ -143,7 +143,7 @@ async function openPage(host: Host, browser: Browser, preferences: PageOptions['
     );
   }
   const page = await context.newPage();
-  page.setDefaultTimeout(120_000);
+  page.setDefaultTimeout(240_000);
   const complaints: string[] = [];
   const strangers: string[] = [];
   page.on('console', (message) => {
