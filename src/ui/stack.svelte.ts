@@ -20,7 +20,7 @@ export class Stack {
   readonly #listener: StackListener;
   /** What the engine is to be told next; null when it knows. */
   #wanted: { readonly entries: Entries; readonly gone: readonly string[] } | null = null;
-  #telling: Promise<void> | null = null;
+  #telling = $state.raw<Promise<void> | null>(null);
   /** Edits as they were shown last: one that comes back is shown at once. */
   #seen: readonly EditView[] = [];
 
@@ -57,6 +57,11 @@ export class Stack {
   /** Takes what the engine holds as what there is. */
   async reload(): Promise<void> {
     await this.#try('list edits', async () => this.take(await this.#client.edits()));
+  }
+
+  /** Whether a change is on its way to the engine, or to where it is kept. */
+  get busy(): boolean {
+    return this.#telling !== null;
   }
 
   /** Takes in an edit that was made, in its old place if it was made again; or null for one that wasn't. */

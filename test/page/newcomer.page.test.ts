@@ -158,6 +158,8 @@ withPage('a newcomer’s minute, on the CPU', { preferences: { device: 'wasm' } 
     await until(() => stack(page)).toEqual([before[1], before[0], before[2]]);
     await page.keyboard.press('Enter');
     await until(() => stack(page)).toEqual(before);
+    // A change counts before it is kept; who leaves must let it be.
+    await page.locator('ol[aria-busy=true]').waitFor({ state: 'detached' });
   });
 
   test('reloads, finds all, without fetching the model', async () => {
