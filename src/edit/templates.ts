@@ -20,8 +20,8 @@ export async function sampleTemplates(
   const sampled: string[] = [];
   for (let i = 0; i < prefixes; i++) {
     watch.progress?.({ stage: 'templates', done: i, total: prefixes, unit: 'steps' });
-    const sampling: Sampling = { temperature: 1, topK: 5, topP: 1, seed: seed + i };
-    sampled.push(`${await samplePrefix(model, SEED_WORDS[i % SEED_WORDS.length], prefixTokens, sampling, watch)}. {}`);
+    const word = SEED_WORDS[i % SEED_WORDS.length];
+    sampled.push(`${await prefixOf(model, word, prefixTokens, seed + i, watch)}. {}`);
   }
   return sampled.length > 0 ? [['{}'], sampled] : [['{}']];
 }
@@ -54,13 +54,20 @@ function faultOf(input: unknown, count: number, bad: unknown): string {
   return count === 0 ? 'the list is empty' : `${JSON.stringify(bad)} has not exactly one {}`;
 }
 
-async function samplePrefix(
-  model: Model,
-  word: string,
-  tokens: number,
-  sampling: Sampling,
-  watch: Watch,
-): Promise<string> {
+/** What was sampled from a model, by what decides it: every edit with the same seed asks for the same prefixes. */
+const known = new WeakMap<Model, Map<string, string>>();
+
+async function prefixOf(model: Model, word: string, tokens: number, seed: number, watch: Watch): Promise<string> {
+  const prefixes = known.get(model) ?? new Map<string, string>();
+  known.set(model, prefixes);
+  const key = `${word} ${tokens} ${seed}`;
+  const prefix = prefixes.get(key) ?? (await samplePrefix(model, word, tokens, seed, watch));
+  prefixes.set(key, prefix);
+  return prefix;
+}
+
+async function samplePrefix(model: Model, word: string, tokens: number, seed: number, watch: Watch): Promise<string> {
+  const sampling: Sampling = { temperature: 1, topK: 5, topP: 1, seed };
   const start = promptIds(model, word);
   const plain = model.tokenizer.encode(word, { specialTokens: false }).ids;
   const ids = [...plain];
