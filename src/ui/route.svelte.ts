@@ -26,28 +26,10 @@ export class Route {
     heading?.closest('section')?.scrollIntoView();
   }
 
-  /** Marks the step that fills the upper part of the window, as the person scrolls. Returns how to stop. */
-  watch(): () => void {
-    let inside: readonly string[] = [];
-    const seen = new IntersectionObserver(
-      (entries) => {
-        for (const { isIntersecting, target } of entries) {
-          const others = inside.filter((id) => id !== target.id);
-          inside = isIntersecting ? [...others, target.id] : others;
-        }
-        // Where two steps meet, the person is on the way into the later one.
-        const here = STEPS.findLast((step) => inside.includes(step));
-        // Above the first step there is only the title.
-        const isAbove = (document.getElementById(STEPS[0])?.getBoundingClientRect().top ?? 0) > 0;
-        this.step = here ?? (isAbove ? STEPS[0] : this.step);
-      },
-      { rootMargin: '-35% 0px -60% 0px' },
-    );
-    for (const step of STEPS) {
-      const section = document.getElementById(step);
-      if (section) seen.observe(section);
-    }
-    return () => seen.disconnect();
+  /** Marks the step that the person has scrolled to: the last whose top is above the upper part of the window. */
+  look(): void {
+    const top = (step: Step) => document.getElementById(step)?.getBoundingClientRect().top ?? Infinity;
+    this.step = STEPS.findLast((step) => top(step) < UPPER * innerHeight) ?? STEPS[0];
   }
 }
 
@@ -55,3 +37,8 @@ export class Route {
 export function headingOf(step: Step): string {
   return `${step}-heading`;
 }
+
+// ---
+
+/** Where the window's upper part ends, as a share of its height. */
+const UPPER = 0.4;

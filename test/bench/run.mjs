@@ -6,19 +6,9 @@ import { readFile } from 'node:fs/promises';
 import { extname, join, resolve, sep } from 'node:path';
 import { chromium } from 'playwright-core';
 import { build } from 'vite';
-import { findBrowser } from '../tools/find-browser.mjs';
+import { BROWSER_FLAGS, findBrowser } from '../tools/find-browser.mjs';
 import { measureMemory } from './memory.mjs';
 import { measurePage } from './page.mjs';
-
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-sync',
-  '--disable-component-update',
-  '--enable-precise-memory-info',
-];
 
 const parts = process.argv.slice(2);
 const browser = findBrowser();
@@ -29,14 +19,14 @@ if (!browser.path) {
 
 if (parts.length === 0 || parts.includes('page')) {
   console.log('── page');
-  await measurePage(browser.path, FLAGS);
+  await measurePage(browser.path, BROWSER_FLAGS);
   if (parts.length === 1) process.exit(0);
 }
 
 // `npm run bench -- memory 100`: alone, because a hundred edits take minutes.
 if (parts[0] === 'memory') {
   console.log('── memory');
-  await measureMemory(browser.path, FLAGS, Number(parts[1] ?? 20));
+  await measureMemory(browser.path, BROWSER_FLAGS, Number(parts[1] ?? 20));
   process.exit(0);
 }
 
@@ -52,7 +42,7 @@ await build({
 });
 
 const server = await serve();
-const engine = await chromium.launch({ executablePath: browser.path, args: FLAGS });
+const engine = await chromium.launch({ executablePath: browser.path, args: BROWSER_FLAGS });
 const page = await engine.newPage();
 page.on('console', (message) => console.log(message.text()));
 page.on('pageerror', (error) => console.error(error.message));

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { preview } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findBrowser } from '../tools/find-browser.mjs';
+import { BROWSER_FLAGS, findBrowser } from '../tools/find-browser.mjs';
 
 /** A page of its own in a browser of its own, with what it has said and asked for. */
 export interface OpenPage {
@@ -101,16 +101,6 @@ interface AxeResults {
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
-/** Chromium as root in a container, and without its own errands on the network. */
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
 async function servePreview(): Promise<Host> {
   const server = await preview({ configFile: 'vite.config.ts', logLevel: 'error', preview: { port: 4270 } });
   return { address: server.resolvedUrls?.local[0] ?? '', close: () => server.close() };
@@ -118,7 +108,7 @@ async function servePreview(): Promise<Host> {
 
 async function open(executablePath: string, { flags = [], preferences, serve = servePreview }: PageOptions) {
   const host = await serve();
-  const browser = await chromium.launch({ executablePath, args: [...FLAGS, ...flags] });
+  const browser = await chromium.launch({ executablePath, args: [...BROWSER_FLAGS, ...flags] });
   try {
     return await openPage(host, browser, preferences);
   } catch (error) {
