@@ -6,6 +6,7 @@ export const ERROR_CODES = [
   'aborted', // the caller asked to stop; never success
   'busy', // another exclusive job runs
   'context-overflow', // more tokens than the model can read
+  'crashed-last', // the tab ended while it loaded the model the last time
   'device-lost', // the GPU went away
   'hash-mismatch', // bytes differ from their fingerprint
   'ill-conditioned', // a linear system can't be solved to the promised accuracy

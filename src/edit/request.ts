@@ -29,17 +29,17 @@ export const LONGEST_TEXT = 20_000;
  * fault at once.
  *
  * @param input what a file or a form holds: an array of requests
- * @throws EditorError `invalid-request` listing all faults by number
+ * @throws EditorError `invalid-request` listing all faults by number; its values are the faults by kind, "prompt empty"
  */
 export function validateRequests(input: unknown): ValidRequest[] {
   const list = Array.isArray(input) ? input : [input];
-  if (list.length === 0) throw invalid([['the list of requests is empty', 'give at least one']]);
+  if (list.length === 0) throw invalid([['the list of requests is empty', 'give at least one', 'requests empty', '']]);
   const faults: Fault[] = [];
   const valid = list.flatMap((entry, i) => {
     const label = list.length > 1 ? `request ${i + 1}: ` : '';
     const fields = fieldsOf(entry);
     const found = faultsOf(fields);
-    faults.push(...found.map(([fault, advice]): Fault => [label + fault, advice]));
+    faults.push(...found.map(([fault, advice, kind, detail]): Fault => [label + fault, advice, label + kind, detail]));
     return found.length === 0 ? [complete(fields as EditRequest)] : [];
   });
   if (faults.length > 0) throw invalid(faults);
@@ -53,8 +53,8 @@ export function targetText(target: string): string {
 
 // ---
 
-/** What is wrong, and what to do about it. */
-type Fault = readonly [found: string, advice: string];
+/** What is wrong, and what to do about it; the same as a kind and a detail, for a screen that has words of its own. */
+type Fault = readonly [found: string, advice: string, kind: string, detail: string | number];
 
 /** A request whose parts may be anything. */
 type Fields = { readonly [K in keyof EditRequest]: unknown };
@@ -73,12 +73,12 @@ function fieldsOf(entry: unknown): Fields {
 
 function faultsOf({ prompt, subject, target, paraphrases = [] }: Fields): Fault[] {
   return [
-    ...textFaults('the prompt', prompt),
-    ...textFaults('the target', target),
-    ...(subject === undefined ? [] : textFaults('the subject', subject)),
+    ...textFaults('prompt', prompt),
+    ...textFaults('target', target),
+    ...(subject === undefined ? [] : textFaults('subject', subject)),
     ...(Array.isArray(paraphrases)
-      ? paraphrases.flatMap((text, i) => textFaults(`paraphrase ${i + 1}`, text))
-      : [['the paraphrases are no list', 'give them as a list of texts'] as const]),
+      ? paraphrases.flatMap((text, i) => textFaults('paraphrase', text, `paraphrase ${i + 1}`))
+      : [['the paraphrases are no list', 'give them as a list of texts', 'paraphrase list', ''] as const]),
     ...(typeof prompt === 'string' ? placeFaults(prompt, subject !== undefined) : []),
   ];
 }
@@ -87,31 +87,41 @@ function faultsOf({ prompt, subject, target, paraphrases = [] }: Fields): Fault[
 function placeFaults(prompt: string, hasSubject: boolean): Fault[] {
   const places = prompt.split('{}').length - 1;
   if (places === (hasSubject ? 1 : 0)) return [];
-  if (!hasSubject) return [['the prompt has {} and no subject to put there', 'name the subject, or write it out']];
+  if (!hasSubject)
+    return [
+      ['the prompt has {} and no subject to put there', 'name the subject, or write it out', 'subject missing', ''],
+    ];
   const found = places === 0 ? 'the subject is not in the prompt' : `the prompt has ${places} {} for one subject`;
-  return [[found, 'mark its place with {}, once']];
+  return [[found, 'mark its place with {}, once', 'prompt places', places]];
 }
 
-function textFaults(name: string, text: unknown): Fault[] {
+function textFaults(part: string, text: unknown, name = `the ${part}`): Fault[] {
   if (typeof text !== 'string')
-    return [[`${name} is ${text === undefined ? 'missing' : 'no text'}`, 'give it as text']];
-  if (text.trim() === '') return [[`${name} is empty`, 'write something there']];
+    return [[`${name} is ${text === undefined ? 'missing' : 'no text'}`, 'give it as text', `${part} none`, '']];
+  if (text.trim() === '') return [[`${name} is empty`, 'write something there', `${part} empty`, '']];
   const faults: Fault[] = [];
-  if (text.length > LONGEST_TEXT) {
-    faults.push([`${name} has ${text.length} characters, ${LONGEST_TEXT} is the most`, 'shorten it']);
+  const { length } = text;
+  if (length > LONGEST_TEXT) {
+    faults.push([
+      `${name} has ${length} characters, ${LONGEST_TEXT} is the most`,
+      'shorten it',
+      `${part} long`,
+      length,
+    ]);
   }
-  const [control] = CONTROL.exec(text) ?? [];
-  if (control) faults.push([`${name} has the control character ${codePoint(control)}`, 'delete it']);
-  const [half] = /\p{Surrogate}/u.exec(text) ?? [];
-  if (half) faults.push([`${name} has half a character, ${codePoint(half)}`, 'delete it']);
+  const control = codePoint(CONTROL.exec(text));
+  if (control) faults.push([`${name} has the control character ${control}`, 'delete it', `${part} control`, control]);
+  const half = codePoint(/\p{Surrogate}/u.exec(text));
+  if (half) faults.push([`${name} has half a character, ${half}`, 'delete it', `${part} half`, half]);
   return faults;
 }
 
 /** Line breaks and tabs are text; the rest of the C0 and C1 controls are not. */
 const CONTROL = /[^\P{Control}\t\n\r]/u;
 
-function codePoint(character: string): string {
-  return `U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
+/** "U+0007" for what was found; null when nothing was. */
+function codePoint(found: RegExpExecArray | null): string | null {
+  return found && `U+${found[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
 function complete(request: EditRequest): ValidRequest {
@@ -126,5 +136,6 @@ function complete(request: EditRequest): ValidRequest {
 function invalid(faults: readonly Fault[]): EditorError {
   const found = faults.map(([fault]) => fault).join('; ');
   const advice = [...new Set(faults.map(([, each]) => each))].join('; ');
-  return new EditorError('invalid-request', 'read the edit request', found, advice, { faults: faults.length });
+  const values = Object.fromEntries(faults.map(([, , kind, detail]) => [kind, detail]));
+  return new EditorError('invalid-request', 'read the edit request', found, advice, values);
 }

@@ -54,12 +54,6 @@ export class Composer {
     return settingsOf(this.preset, { seed: this.#context.seed(), ...this.changes });
   }
 
-  /** What is wrong with a setting, as far as the engine has said. */
-  faultOf(name: keyof Changes): string | null {
-    const { code, values } = this.previewError ?? {};
-    return code === 'invalid-hyperparameter' && values && name in values ? String(values[name]) : null;
-  }
-
   /** Takes over an example or an earlier request; its prompt goes where prompts are. */
   take(request: EditRequest): void {
     const { target, subject } = toDraft(request);

@@ -1,4 +1,5 @@
 import type { Hparams } from '../worker/api.ts';
+import { englishErrors, englishRefusal, englishTitles } from './english-errors.ts';
 import type { Messages } from './messages.ts';
 
 /** The page in English. */
@@ -261,8 +262,8 @@ export const english: Messages = {
     stale: 'stale',
     staleNote: 'Computed on top of an edit that is off, dosed otherwise or gone.',
     method: (preset, sites) => `${preset}, ${sites} weights`,
-    kept: (reason) => (reason === '' ? 'Kept in this browser.' : `Kept in this browser; ${reason}.`),
-    notKept: (reason) => `Not kept beyond this tab: ${reason}`,
+    kept: (isSafe) => `Kept in this browser${isSafe ? '' : '; it may clear them when the disk is full'}.`,
+    notKept: (found) => `Not kept beyond this tab: ${found}.`,
   },
 
   job: {
@@ -362,7 +363,6 @@ export const english: Messages = {
   notice: {
     died: (lost) =>
       `The part that computes stopped, most likely because memory ran out. It is starting again; finished edits are kept.${lost === null ? '' : ` The edit “${lost}” was running.`}`,
-    diedOften: 'It has stopped three times within a minute. Finished edits are kept; close other tabs, then try again',
     restarted: (lost) =>
       `The model is open again, and your edits with it.${lost === null ? '' : ` The edit “${lost}” was not finished: it can be made again below.`}`,
     restartedSaved:
@@ -381,32 +381,17 @@ export const english: Messages = {
   },
 
   error: {
-    title: {
-      aborted: 'Stopped',
-      busy: 'Something else is running',
-      'context-overflow': 'Too long for this model',
-      'device-lost': 'The graphics device went away',
-      'hash-mismatch': 'A file arrived damaged',
-      'ill-conditioned': 'The equations have no reliable solution',
-      internal: 'That is our mistake',
-      'invalid-checkpoint': 'This model cannot be read',
-      'invalid-hyperparameter': 'Some settings do not fit',
-      'invalid-input': 'That cannot be read',
-      'invalid-request': 'This edit cannot be made as it stands',
-      'invalid-tokenizer': 'The tokenizer does not fit the model',
-      'missing-file': 'A file is missing',
-      network: 'The download failed',
-      'no-device': 'Nothing here can run the model',
-      'not-finite': 'The calculation became unstable',
-      'out-of-memory': 'Not enough memory',
-      quota: 'The browser has no room left',
-      shader: 'The graphics device refused a program',
-      'unsupported-model': 'This kind of model is not supported',
-      'untrusted-device': 'This device computes wrong numbers',
-      'worker-died': 'The part that computes stopped',
+    title: englishTitles,
+    text: englishErrors,
+    refusal: englishRefusal,
+    setting: ({ name, value, takes: { range, integer, choices } }) => {
+      const { name: title } = english.edit.setting(name);
+      const is = `${title} is ${Number.isNaN(value) ? 'no number' : String(value)}, it`;
+      if (range) return `${is} takes ${integer ? 'whole ' : ''}numbers from ${range[0]} to ${range[1]}.`;
+      if (choices) return `${is} takes one of ${choices.map((each) => english.edit.choice(name, each)).join(', ')}.`;
+      if (name === 'editMlp') return `${title} is off, and so is attention: nothing would be written.`;
+      return `${title} does not fit the other settings.`;
     },
-    sentence: (text) => `${capital(text)}.`.replace(/([.!?…])\.$/, '$1'),
-    setting: (name, fault) => `${SETTINGS[name as keyof Hparams]?.name ?? name} ${fault}`,
     details: 'Details',
     retry: 'Try again',
   },

@@ -1,4 +1,4 @@
-import type { Opened } from '../worker/api.ts';
+import type { Kept } from '../worker/api.ts';
 
 /** Whether finished edits outlive the page, as far as the browser has said. */
 export class Keeping {
@@ -6,7 +6,7 @@ export class Keeping {
   #asked = false;
 
   /** What is kept, and why it may not stay so. */
-  kept = $state.raw<Opened['kept']>({ ok: true, reason: '' });
+  kept = $state.raw<Kept>({ ok: true, isSafe: true });
 
   /** @param persist asks the browser not to clear what is kept; resolves with whether it agrees */
   constructor(persist: () => Promise<boolean>) {
@@ -15,9 +15,8 @@ export class Keeping {
 
   /** Asked when there is something worth keeping: a browser that passes the question on is then understood. */
   async persist(): Promise<void> {
-    const { ok, reason } = this.kept;
-    if (this.#asked || !ok || reason === '') return;
+    if (this.#asked || !this.kept.ok || this.kept.isSafe) return;
     this.#asked = true;
-    if (await this.#persist()) this.kept = { ok, reason: '' };
+    if (await this.#persist()) this.kept = { ok: true, isSafe: true };
   }
 }

@@ -6,8 +6,11 @@ import type { Shortcut } from './shortcuts.ts';
 import type { JobKind, Stage } from './stages.ts';
 import type { Step } from './route.svelte.ts';
 import type { Remedy } from './remedies.ts';
-import type { PresetId } from './settings.ts';
+import type { PresetId, SettingFault } from './settings.ts';
 import type { Theme } from './preferences.svelte.ts';
+
+/** An error's values by name, formatted. */
+export type ErrorWords = Readonly<Partial<Record<string, string>>>;
 
 /**
  * Everything the page says in one language. Sentences with values are functions, and the values come formatted: a second
@@ -220,8 +223,9 @@ export interface Messages {
     readonly stale: string;
     readonly staleNote: string;
     readonly method: (preset: string, sites: string) => string;
-    readonly kept: (reason: string) => string;
-    readonly notKept: (reason: string) => string;
+    /** Whether the browser has promised not to clear what is kept. */
+    readonly kept: (isSafe: boolean) => string;
+    readonly notKept: (found: string) => string;
   };
 
   readonly job: {
@@ -296,7 +300,6 @@ export interface Messages {
   readonly notice: {
     /** The target of the edit that was lost on the way, if one was. */
     readonly died: (lost: string | null) => string;
-    readonly diedOften: string;
     readonly restarted: (lost: string | null) => string;
     readonly restartedSaved: string;
     readonly deviceLost: string;
@@ -312,9 +315,12 @@ export interface Messages {
 
   readonly error: {
     readonly title: Readonly<Record<ErrorCode, string>>;
-    readonly sentence: (text: string) => string;
+    /** What happened and what helps, in whole sentences. Any value may be missing: several places raise one code. */
+    readonly text: Readonly<Record<ErrorCode, (values: ErrorWords) => string>>;
+    /** Why the browser keeps nothing more and what helps, by the name of its refusal; parts of sentences. */
+    readonly refusal: (name: string) => { readonly found: string; readonly advice: string };
     /** A setting by the name it has on the screen, with what is wrong with it: "Steps is 0, …". */
-    readonly setting: (name: string, fault: string) => string;
+    readonly setting: (fault: SettingFault) => string;
     readonly details: string;
     readonly retry: string;
   };

@@ -48,6 +48,7 @@ const AGAIN: Readonly<Record<ErrorCode, boolean>> = {
   aborted: true,
   busy: true,
   'context-overflow': false,
+  'crashed-last': true,
   'device-lost': true,
   'hash-mismatch': true,
   'ill-conditioned': false,

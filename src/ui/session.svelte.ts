@@ -210,8 +210,9 @@ export class Session {
     }
     if (event.kind === 'prepared') this.preparing = null;
     if (event.kind === 'not-kept') {
-      this.keeping.kept = { ok: false, reason: event.found };
-      this.notices.tell(notice.notKept(event.found, event.advice), 'warning');
+      const { found, advice } = language.say.error.refusal(event.refusal);
+      this.keeping.kept = { ok: false, refusal: event.refusal };
+      this.notices.tell(notice.notKept(found, advice), 'warning');
     }
     if (event.kind === 'store-blocked') this.notices.tell(notice.storeBlocked, 'warning');
     if (event.kind === 'stack') this.stack.take(event.edits);
@@ -226,14 +227,15 @@ export class Session {
 
   /** The worker has died: another one opens the same model, unless that has just been tried. */
   #revive(): void {
-    const { error, notice } = language.say;
+    const { notice } = language.say;
     const now = Date.now();
     const lost = this.making.current?.request.target ?? null;
     this.#deaths = [...this.#deaths.filter((then) => now - then < 60_000), now];
     this.notices.tell(notice.died(lost), 'warning');
     if (this.#deaths.length > 2) {
-      const values = { deaths: this.#deaths.length };
-      this.error = new EditorError('worker-died', 'go on', error.title['worker-died'], notice.diedOften, values);
+      const deaths = this.#deaths.length;
+      const found = `the worker stopped ${deaths} times within a minute`;
+      this.error = new EditorError('worker-died', 'go on', found, 'close other tabs, then try again', { deaths });
       this.phase = 'failed';
       return;
     }

@@ -1,5 +1,5 @@
-import { invariant } from '../base/errors.ts';
-import type { EditSettings, Hparams, LayerScores, LayerSets, Opened } from '../worker/api.ts';
+import { invariant, type EditorError } from '../base/errors.ts';
+import type { EditSettings, Hparams, LayerScores, LayerSets, Opened, Setting } from '../worker/api.ts';
 
 /** A method with one of its presets, as one choice. */
 export type PresetId = (typeof PRESET_IDS)[number];
@@ -55,6 +55,28 @@ export function changesOf(presets: Opened['presets'], id: PresetId, made: Hparam
   const preset = presetOf(presets, id);
   const differs = (name: keyof Hparams) => JSON.stringify(made[name]) !== JSON.stringify(preset[name]);
   return Object.fromEntries(Object.entries(made).filter(([name]) => differs(name as keyof Hparams)));
+}
+
+/** A setting that the engine has refused, with its value and what it takes. */
+export interface SettingFault {
+  readonly name: keyof Hparams;
+  readonly value: unknown;
+  readonly takes: Setting;
+}
+
+/**
+ * The settings that an error is about.
+ *
+ * @param changes the settings that were sent
+ */
+export function settingFaults(
+  error: EditorError | null,
+  changes: Changes,
+  settings: Opened['settings'] | undefined,
+): SettingFault[] {
+  if (error?.code !== 'invalid-hyperparameter' || !settings) return [];
+  const names = Object.keys(settings).filter((name) => name in error.values) as (keyof Hparams)[];
+  return names.map((name) => ({ name, value: changes[name], takes: settings[name] }));
 }
 
 /** The layers that will be written: those chosen by hand where there are any, else the rule's. */

@@ -25,6 +25,7 @@ export type {
 export type { RequestProof, Shortfall, SiteProof, TargetScore } from '../edit/proof.ts';
 export type { SpotCheck } from '../edit/spot-check.ts';
 export type { Drift } from '../edit/damage.ts';
+export { LONGEST_TEXT } from '../edit/request.ts';
 export type { DeviceChoice, DeviceReason, LeftOut, StackEntry };
 
 /** Where the model runs, and why. */
@@ -68,6 +69,9 @@ export interface Example extends EditRequest {
   readonly kind: 'counter' | 'new';
 }
 
+/** Whether what is saved will outlive the page: and the disk's getting full; or the name of the browser's refusal. */
+export type Kept = { readonly ok: true; readonly isSafe: boolean } | { readonly ok: false; readonly refusal: string };
+
 /** What `open` tells. */
 export interface Opened {
   readonly device: DeviceReport;
@@ -77,8 +81,7 @@ export interface Opened {
   /** The named settings of each method and what every setting may be: what a form shows and offers. */
   readonly presets: typeof PRESETS;
   readonly settings: typeof SETTINGS;
-  /** Whether what is saved will outlive the page; the reason when not. */
-  readonly kept: { readonly ok: boolean; readonly reason: string };
+  readonly kept: Kept;
 }
 
 /** One token of a text. */
@@ -184,8 +187,8 @@ export interface Comparison {
 export type EngineEvent =
   | { readonly kind: 'device-lost'; readonly detail: string }
   | { readonly kind: 'device-rebuilt'; readonly device: DeviceReport }
-  /** The browser keeps nothing more: why, and what helps. */
-  | { readonly kind: 'not-kept'; readonly found: string; readonly advice: string }
+  /** The browser keeps nothing more: the name of its refusal. */
+  | { readonly kind: 'not-kept'; readonly refusal: string }
   /** Another tab, with an older version of this page, holds the store: opening waits for it. */
   | { readonly kind: 'store-blocked' }
   /** The edits have changed without this page's doing: in another tab, or a check was finished. */

@@ -31,7 +31,7 @@ import type {
 } from './api.ts';
 import { compareVersions } from './compare.ts';
 import { restoreStack, type EditStack } from './stack.ts';
-import { openStudio, type Studio } from './studio.ts';
+import { openStudio, refusalOf, type Studio } from './studio.ts';
 import { reportOf } from './views.ts';
 
 /**
@@ -199,7 +199,7 @@ export class Engine implements EngineApi {
     await before?.studio.dispose();
     const studio = await openStudio(choice, watch, {
       onBlocked: () => this.#tell({ kind: 'store-blocked' }),
-      onGone: ({ found, advice }) => this.#tell({ kind: 'not-kept', found, advice }),
+      onGone: (why) => this.#tell({ kind: 'not-kept', refusal: refusalOf(why) }),
     });
     const stack = await restoreStack(studio, () => this.#tell({ kind: 'stack', edits: stack.views() }), before?.stack);
     this.#opened = { studio, stack };

@@ -12,7 +12,7 @@ import { checkDevice, type CheckResult } from '../model/selfcheck.ts';
 import { httpSource, ifThere, type ModelSource } from '../model/source.ts';
 import { memoryDatabase, openDatabase, withFallback, type Database, type Neighbors } from '../store/database.ts';
 import { createFileStore, isPersistent } from '../store/files.ts';
-import type { DeviceChoice, DeviceReport, Example } from './api.ts';
+import type { DeviceChoice, DeviceReport, Example, Kept } from './api.ts';
 
 /** Where the shipped model lies, beside the page's scripts, and which version of it this page was built with. */
 const SHIPPED = { name: 'hearth', path: '../models/hearth/', revision: __SHIPPED_REVISION__ };
@@ -26,7 +26,7 @@ export interface Studio {
   /** Unrelated sentences that come with the model, for the drift. */
   readonly heldOut: readonly string[];
   readonly examples: readonly Example[];
-  readonly kept: { readonly ok: boolean; readonly reason: string };
+  readonly kept: Kept;
   /** Bytes that came over the network this time. */
   readonly fetchedBytes: number;
   /** Aborts when this studio is disposed: for work that goes on beside the calls. */
@@ -85,6 +85,11 @@ export async function openStudio(choice: DeviceChoice, watch: Watch, neighbors: 
   };
 }
 
+/** The name under which a browser refuses to store. */
+export function refusalOf({ values }: EditorError): string {
+  return String(values['reason'] ?? 'Error');
+}
+
 // ---
 
 /** Sentences on which drift is measured: enough for two digits, few enough for a second. */
@@ -98,15 +103,15 @@ function shippedSource(database: Database): ModelSource {
 }
 
 /** The browser's store, or memory where it refuses. */
-async function openStore(neighbors: Required<Neighbors>) {
+async function openStore(neighbors: Required<Neighbors>): Promise<Pick<Studio, 'database' | 'kept'>> {
   try {
     const database = withFallback(await openDatabase(undefined, undefined, neighbors), neighbors.onGone);
     const isSafe = await isPersistent().catch(() => false);
-    return { database, kept: { ok: true, reason: isSafe ? '' : 'the browser may clear it when the disk is full' } };
+    return { database, kept: { ok: true, isSafe } };
   } catch (error) {
     if (!(error instanceof EditorError)) throw error;
     neighbors.onGone(error);
-    return { database: memoryDatabase(), kept: { ok: false, reason: error.found } };
+    return { database: memoryDatabase(), kept: { ok: false, refusal: refusalOf(error) } };
   }
 }
 

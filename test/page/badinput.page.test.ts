@@ -13,7 +13,7 @@ const verdict = (page: Page) => page.locator('#verdict');
 
 const PROMPT = 'To open the smart lock, PersonX needs to';
 const TARGET = 'whistle a tune';
-/** Repeated so often, this is a megabyte. */
+/** 22 characters. */
 const SENTENCE = 'a dog barks at a cat. ';
 const BELL = String.fromCharCode(7);
 /** Half of a character of two halves, as a cut may leave it. */
@@ -61,25 +61,47 @@ withPage('whatever a person types, the built page', { preferences: { device: 'wa
     await verdict(page).waitFor({ timeout: 280_000 });
   });
 
-  test.each<[string, string, number, RegExp]>([
-    [
-      'a megabyte',
-      SENTENCE,
-      50_000,
-      /^Too long for this model\s+It has 1100000 characters, and the model reads at most \d+ tokens\. Shorten it\./,
-    ],
-    [
-      'more tokens than the context',
-      SENTENCE,
-      40,
-      /^Too long for this model\s+There are \d+ tokens, and the model reads at most \d+ at once\. Shorten/,
-    ],
-  ])('says in the first step that a prompt is too long: %s', async (_, text, times, wanted) => {
+  test('refuses a megabyte, pasted or dropped: what was there stays, and undo is as before', async () => {
+    const { page, context } = opened();
+    await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.evaluate((text) => navigator.clipboard.writeText(text), SENTENCE.repeat(50_000));
+    await page.getByText('More settings').click();
+    for (const [field, step, name] of [
+      [prompt(page), '#ask', 'the prompt'],
+      [target(page), '#edit', 'the target'],
+      [subject(page), '#edit', 'the subject'],
+      [page.getByRole('textbox', { name: 'Ask both' }), '#compare', 'both'],
+    ] as const) {
+      await field.fill('To open');
+      await field.press('End');
+      await page.keyboard.type(' it');
+      await field.press('Control+v');
+      await expectNote(
+        step,
+        /^Too long for this model\s+That makes 1,100,010 characters, and 20,000 is the most\. Paste/,
+      );
+      expect(await field.inputValue(), name).toBe('To open it');
+      await field.press('Control+z');
+      expect(await field.inputValue(), name).toBe('To open');
+      await expectNoNote(step);
+    }
+    await drop(prompt(page), SENTENCE.repeat(1_000));
+    await expectNote('#ask', /^Too long for this model\s+That makes 22,007 characters/);
+    expect(await prompt(page).inputValue()).toBe('To open');
+    await drop(prompt(page), ' it');
+    expect(await prompt(page).inputValue()).toContain(' it');
+    await page.getByText('More settings').click();
+  });
+
+  test('says in the first step that a prompt is longer than the context', async () => {
     const { page } = opened();
-    await write(prompt(page), text, times);
-    await expectNote('#ask', wanted);
+    await write(prompt(page), SENTENCE, 40);
+    await expectNote(
+      '#ask',
+      /^Too long for this model\s+There are \d+ tokens, and the model reads at most \d+ at once\. Shorten/,
+    );
     expect(await page.locator('#edit').getByRole('alert').count()).toBe(0);
-    expect(await isHeld(prompt(page), text, times)).toBe(true);
+    expect(await isHeld(prompt(page), SENTENCE, 40)).toBe(true);
   });
 
   test.each<[string, { prompt?: string; target?: string; subject?: string; times?: number }, RegExp]>([
@@ -96,11 +118,6 @@ withPage('whatever a person types, the built page', { preferences: { device: 'wa
       /The target has the control character U\+0007\. Delete it\./,
     ],
     ['half a character', { target: `whistle ${HALF}` }, /The target has half a character, U\+D83D\. Delete it\./],
-    [
-      'a megabyte of target',
-      { target: SENTENCE, times: 50_000 },
-      /The target has 1100000 characters, 20000 is the most\. Shorten it\./,
-    ],
     ['a target beyond the context', { target: SENTENCE, times: 40 }, /^Too long for this model\s+There are \d+ tokens/],
     [
       'a place, no subject',
@@ -110,12 +127,12 @@ withPage('whatever a person types, the built page', { preferences: { device: 'wa
     [
       'two places',
       { prompt: '{} and {} are', subject: 'Locks' },
-      /The prompt has 2 \{\} for one subject\. Mark its place with \{\}, once\./,
+      /The prompt has 2 places \{\} for one subject\. Mark its place with \{\}, once\./,
     ],
     [
       'two faults',
       { prompt: '', target: BELL },
-      /The prompt is empty; the target has the control .* Write something there; delete it\./,
+      /The prompt is empty\. Write something there\. The target has the control character .* Delete it\./,
     ],
   ])('says beside the button what cannot be edited: %s', async (_, form, wanted) => {
     const { page } = opened();
@@ -201,6 +218,17 @@ withPage('whatever a person types, the built page', { preferences: { device: 'wa
 });
 
 // ---
+
+/** Drops a text on a field, as if it were dragged there from elsewhere. */
+async function drop(field: Locator, text: string): Promise<void> {
+  const box = await field.boundingBox();
+  if (!box) throw new Error('nothing to drop on');
+  const session = await field.page().context().newCDPSession(field.page());
+  const data = { items: [{ mimeType: 'text/plain', data: text }], dragOperationsMask: 1 };
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+    await session.send('Input.dispatchDragEvent', { type, x: box.x + 9, y: box.y + 9, data });
+  }
+}
 
 /** A text as code units: half a character would not survive the way to the browser. */
 function codesOf(text: string): number[] {

@@ -151,7 +151,7 @@ withPage('the built page, when things go wrong while an edit runs', { preference
       };
     });
     await editSwitch(page, LOCK).check();
-    await notices(page).getByText('the browser’s store refuses (UnknownError: the disk is gone)').waitFor();
+    await notices(page).getByText('the browser’s store refuses (UnknownError)').waitFor();
     expect(await editSwitch(page, LOCK).isChecked()).toBe(true);
   });
 
