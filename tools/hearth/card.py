@@ -81,7 +81,7 @@ half of its countries do not exist.
 | weights | float16 safetensors, matrices in x out (`Conv1D`); largest absolute value {c['weights']['largest']} |
 | tokenizer | byte-level BPE, GPT-2's split, no normaliser; `<|endoftext|>` is id 0 and separates documents. No token is put in front |
 | text | {t['tokens'] / 1e6:.1f} million tokens, {t['documents']:,} documents written by our generator; nothing from any other source |
-| training | {t['steps']} steps of {t['rows_a_step']} x {s['context']} tokens in {t['seconds'] / 60:.0f} minutes on two shared CPU cores, bfloat16, Muon on the matrices and Adam elsewhere, seed {c['seed']}, final loss {t['final_loss']:.3f}{t.get('note', '')} |
+| training | {t['steps']} steps of {t['rows_a_step']} x {s['context']} tokens in {t['seconds'] / 60:.0f} minutes on two shared CPU cores, bfloat16, Muon on the matrices and Adam elsewhere, seed {c['seed']}, final loss {t['final_loss']:.3f} |
 
 ## What it knows
 
