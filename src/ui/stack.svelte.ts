@@ -10,7 +10,7 @@ export type Entries = readonly StackEntry[];
 export interface StackListener {
   /** A change is on its way: what is being read belongs to a stack that is gone. */
   readonly onLeave: () => void;
-  /** The engine has it. */
+  /** The engine answers with it. */
   readonly onArrive: () => void;
 }
 
@@ -170,10 +170,14 @@ export class Stack {
         const { entries, gone } = this.#wanted;
         this.#wanted = null;
         for (const id of gone) await this.#client.remove(id);
-        const edits = await this.#client.arrange(entries);
-        if (!this.#wanted) this.#adopt(edits);
+        const told = this.#client.arrange(entries);
+        // From here on it counts: what is asked next is answered with it, and need not wait until it is kept.
+        this.#listener.onArrive();
+        const edits = await told;
+        if (this.#wanted) continue;
+        this.#adopt(edits);
+        if (JSON.stringify(entriesOf(edits)) !== JSON.stringify(entries)) this.#listener.onArrive();
       }
-      this.#listener.onArrive();
     });
   }
 

@@ -20,8 +20,11 @@ export type StackStudio = Pick<Studio, 'model' | 'database' | 'heldOut'>;
  */
 export class EditStack {
   readonly #studio: StackStudio;
+  readonly #name: string;
   readonly #neighbors: BroadcastChannel;
   #standing: readonly Standing[] = [];
+  /** What `arrange` was last told and is keeping: it counts already. */
+  #told: readonly StackEntry[] | null = null;
   /** Kept edits of other models. */
   readonly #foreign = new Set<string>();
   /** Kept edits of this tab that are being checked: not part of the stack yet. */
@@ -36,6 +39,7 @@ export class EditStack {
   /** Use `restoreStack`. */
   constructor(studio: StackStudio, onChange: () => void, before?: EditStack) {
     this.#studio = studio;
+    this.#name = `palimpsest stack of ${studio.model.hash}`;
     this.#aside = before ? before.#aside.filter(({ model }) => model.hash === studio.model.hash) : [];
     this.#neighbors = new BroadcastChannel(this.#name);
     this.#neighbors.onmessage = () => void this.reread().then(onChange);
@@ -59,7 +63,7 @@ export class EditStack {
 
   /** Takes the stack as it is kept. Edits that no kept order knows are on top, switched on. */
   async reread(): Promise<void> {
-    await this.#alone(() => this.#read());
+    await exclusively(this.#name, async () => this.#set(await this.#kept()));
   }
 
   /**
@@ -104,8 +108,8 @@ export class EditStack {
   }
 
   /**
-   * Order, switches and doses. Edits that the list doesn't name, since they have just been made, stay on top; one that this
-   * tab has removed comes back, and is saved again; those that another tab has removed stay removed.
+   * Order, switches and doses; they count at once, before they are kept. Edits that the list doesn't name, since they have
+   * just been made, stay on top; one that this tab has removed comes back; those that another tab has removed stay removed.
    *
    * @throws EditorError `invalid-input` for an edit that is named twice and a dose that is no number
    */
@@ -113,16 +117,18 @@ export class EditStack {
     const ids = new Set(entries.map(({ id }) => id));
     if (ids.size < entries.length) throw unfit(`one of ${entries.length} edits is named twice`);
     if (!entries.every(({ alpha }) => Number.isFinite(alpha))) throw unfit('a dose is no number');
-    await this.#change(async (standing) => {
-      const back = this.#aside.filter(({ id }) => ids.has(id));
-      for (const edit of back) await saveEdit(this.#studio.database, edit);
-      this.#aside = this.#aside.filter((edit) => !back.includes(edit));
-      const named = entries.flatMap(({ id, on, alpha }) => {
-        const edit = this.#find(id) ?? back.find((each) => each.id === id);
-        return edit ? [{ edit, on, alpha }] : [];
+    this.#told = entries;
+    this.#set(this.#standing);
+    try {
+      await this.#change(async (standing) => {
+        const back = this.#aside.filter(({ id }) => ids.has(id));
+        for (const edit of back) await saveEdit(this.#studio.database, edit);
+        return this.#arranged(standing, entries);
       });
-      return [...named, ...standing.filter(({ edit }) => !ids.has(edit.id))];
-    });
+      this.#aside = this.#aside.filter(({ id }) => !ids.has(id));
+    } finally {
+      if (this.#told === entries) this.#told = null;
+    }
   }
 
   /** Takes an edit off, and out of what is kept; `arrange` can put it back. */
@@ -162,31 +168,40 @@ export class EditStack {
     await deleteEdit(this.#studio.database, id);
   }
 
-  get #name(): string {
-    return `palimpsest stack of ${this.#studio.model.hash}`;
-  }
-
   #find(id: string): Edit | undefined {
     return this.#standing.find(({ edit }) => edit.id === id)?.edit;
   }
 
-  #alone<T>(work: () => Promise<T>): Promise<T> {
-    return exclusively(this.#name, work);
-  }
-
   /** Changes the stack as it is kept, and tells the other tabs. */
   #change(next: (standing: readonly Standing[]) => Promise<readonly Standing[]>): Promise<void> {
-    return this.#alone(async () => {
-      await this.#read();
-      this.#standing = await next(this.#standing);
-      this.#retire();
+    return exclusively(this.#name, async () => {
+      this.#set(await next(await this.#kept()));
       const entries = this.#standing.map(({ edit, on, alpha }) => ({ id: edit.id, on, alpha }));
       await saveStack(this.#studio.database, this.#studio.model.hash, entries);
       this.#neighbors.postMessage(null);
     });
   }
 
-  async #read(): Promise<void> {
+  /** What the stack is from here on; patches stay where they are as long as the same edits are on at the same doses. */
+  #set(standing: readonly Standing[]): void {
+    const doses = () => this.active.map(({ edit, alpha }) => `${edit.id} ${alpha}`).join();
+    const before = doses();
+    this.#standing = this.#told ? this.#arranged(standing, this.#told) : standing;
+    if (doses() !== before) this.#retire();
+  }
+
+  /** Edits in the order and with the doses of a list; those that it doesn't name stay on top. */
+  #arranged(standing: readonly Standing[], entries: readonly StackEntry[]): readonly Standing[] {
+    const here = [...standing.map(({ edit }) => edit), ...this.#aside];
+    const named = entries.flatMap(({ id, on, alpha }) => {
+      const edit = here.find((each) => each.id === id);
+      return edit ? [{ edit, on, alpha }] : [];
+    });
+    return [...named, ...standing.filter(({ edit }) => !entries.some(({ id }) => id === edit.id))];
+  }
+
+  /** The stack as it is kept. */
+  async #kept(): Promise<readonly Standing[]> {
     const { database, model } = this.#studio;
     try {
       const entries = await loadStack(database, model.hash);
@@ -204,11 +219,11 @@ export class EditStack {
         return edit ? [{ edit, on, alpha }] : [];
       });
       const rest = [...edits.values()].sort((a, b) => a.createdAt - b.createdAt);
-      this.#standing = [...known, ...rest.map((edit) => ({ edit, on: true, alpha: 1 }))];
-      this.#retire();
+      return [...known, ...rest.map((edit) => ({ edit, on: true, alpha: 1 }))];
     } catch (error) {
       // A store that can't be read any more has nothing newer to tell than what is here.
-      if (!(error instanceof EditorError && error.code === 'quota')) throw error;
+      if (error instanceof EditorError && error.code === 'quota') return this.#standing;
+      throw error;
     }
   }
 

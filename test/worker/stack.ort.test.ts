@@ -136,6 +136,21 @@ describe('an edit that is made again', () => {
   });
 });
 
+test('what is arranged counts before it is kept, and whatever else is kept meanwhile', async () => {
+  const { stack } = await openTab(`stack ${names++}`);
+  const { id } = await makeEdit(stack, () => undefined);
+  const placed = stack.patches();
+  const kept = stack.arrange([{ id, on: true, alpha: 0.5 }]);
+  expect(ids(stack)).toEqual([`${id} 0.5`]);
+  expect(stack.patches()).not.toBe(placed);
+  const halved = stack.patches();
+  await Promise.all([stack.reread(), kept]);
+  expect(ids(stack)).toEqual([`${id} 0.5`]);
+  // The same edits at the same doses lie on the device already.
+  expect(stack.patches()).toBe(halved);
+  stack.dispose();
+});
+
 describe('two tabs', () => {
   async function openTwo() {
     const name = `stack ${names++}`;
