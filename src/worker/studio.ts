@@ -11,7 +11,8 @@ import type { Model } from '../model/model.ts';
 import { checkDevice, type CheckResult } from '../model/selfcheck.ts';
 import { httpSource, ifThere, type ModelSource } from '../model/source.ts';
 import { memoryDatabase, openDatabase, withFallback, type Database, type Neighbors } from '../store/database.ts';
-import { createFileStore, isPersistent } from '../store/files.ts';
+import { createFileStore, isPersistent, type FileStore } from '../store/files.ts';
+import { shareDownloads } from '../store/share.ts';
 import type { DeviceChoice, DeviceReport, Example, Kept } from './api.ts';
 
 /** Where the shipped model lies, beside the page's scripts, and which version of it this page was built with. */
@@ -43,10 +44,33 @@ export interface Studio {
  * @param neighbors hear when another tab has the store, and when the browser keeps nothing more: work goes on from memory
  */
 export async function openStudio(choice: DeviceChoice, watch: Watch, neighbors: Required<Neighbors>): Promise<Studio> {
-  const { watched, bytes } = countBytes(watch);
-  watched.progress?.({ stage: 'probe', done: 0, total: 1, unit: 'steps' });
+  watch.progress?.({ stage: 'probe', done: 0, total: 1, unit: 'steps' });
   const { database, kept } = await openStore(neighbors);
-  const source = shippedSource(database);
+  const files = shareDownloads(createFileStore(database), (progress) => watch.progress?.(progress));
+  try {
+    return { ...(await openModel(shippedSource(files), database, choice, watch)), kept };
+  } finally {
+    files.close();
+  }
+}
+
+/** The name under which a browser refuses to store. */
+export function refusalOf({ values }: EditorError): string {
+  return String(values['reason'] ?? 'Error');
+}
+
+// ---
+
+/** Sentences on which drift is measured: enough for two digits, few enough for a second. */
+const HELD_OUT = 32;
+
+async function openModel(
+  source: ModelSource,
+  database: Database,
+  choice: DeviceChoice,
+  watch: Watch,
+): Promise<Omit<Studio, 'kept'>> {
+  const { watched, bytes } = countBytes(watch);
   const description = describeModel(await source.readJson('config.json', watched));
   const threads = threadCount();
   const options = { threads, largestWeight: largestParameter(description) * Float32Array.BYTES_PER_ELEMENT };
@@ -72,7 +96,6 @@ export async function openStudio(choice: DeviceChoice, watch: Watch, neighbors: 
     covariances: makeCovariances(model, corpusOf(corpus), database),
     heldOut: (await readLines(source, 'heldout.txt', watched)).slice(0, HELD_OUT),
     examples: ((await ifThere(source.readJson('examples.json', watched))) ?? []) as Example[],
-    kept,
     fetchedBytes: bytes(),
     closed: closing.signal,
     onLost: (callback) => model.device.gpu?.onLost(callback),
@@ -85,21 +108,11 @@ export async function openStudio(choice: DeviceChoice, watch: Watch, neighbors: 
   };
 }
 
-/** The name under which a browser refuses to store. */
-export function refusalOf({ values }: EditorError): string {
-  return String(values['reason'] ?? 'Error');
-}
-
-// ---
-
-/** Sentences on which drift is measured: enough for two digits, few enough for a second. */
-const HELD_OUT = 32;
-
-function shippedSource(database: Database): ModelSource {
+function shippedSource(store: FileStore): ModelSource {
   const { name, path, revision } = SHIPPED;
   // The worker's own address: a build may lie anywhere, the model lies beside its folder of scripts.
   const base = new URL(path, globalThis.location.href).href;
-  return httpSource(base, { name, revision, store: createFileStore(database) });
+  return httpSource(base, { name, revision, store });
 }
 
 /** The browser's store, or memory where it refuses. */
