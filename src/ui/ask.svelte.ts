@@ -8,7 +8,7 @@ import { pause } from './pause.ts';
 export interface Reading {
   readonly prompt: string;
   readonly prediction: Prediction;
-  /** The greedy continuation so far, up to the end of its first sentence. */
+  /** The continuation so far, up to the end of its first sentence. */
   readonly text: string;
   readonly done: boolean;
 }
@@ -29,6 +29,10 @@ export class Ask {
   edited = $state.raw<Reading | null>(null);
   /** The untouched model's, of any prompt: no change of the stack changes it. */
   untouched = $state.raw<Reading | null>(null);
+  /** How continuations are drawn: the likeliest token each time, until the person wants otherwise. */
+  sampling = $state.raw<Sampling>({ temperature: 0, topK: 0, topP: 1, seed: 0 });
+  /** Whether the seed stays when words or edits change: what differs then is not the luck of the draw. */
+  keepsSeed = $state(true);
   /** Whether the person holds the original up. */
   peeking = $state(false);
   /** The bars are being computed for longer than an eye forgives. */
@@ -78,6 +82,17 @@ export class Ask {
     return this.#running;
   }
 
+  /** Draws continuations another way. */
+  sample(changes: Partial<Sampling>): void {
+    this.#unsay(changes);
+    void this.refresh();
+  }
+
+  /** Draws them with another seed. */
+  redraw(): void {
+    this.sample({ seed: drawSeed() });
+  }
+
   /** Gives up what is being said of a stack that is gone; bars on their way still arrive. */
   leave(): void {
     if (!this.#predicting) this.#controller?.abort();
@@ -88,13 +103,20 @@ export class Ask {
     this.untouched = null;
   }
 
+  /** What was drawn in another way no longer counts; the bars do, which nothing is drawn for. */
+  #unsay(changes: Partial<Sampling>): void {
+    this.sampling = { ...this.sampling, ...changes };
+    this.untouched &&= { ...this.untouched, text: '', done: false };
+  }
+
   async #read(prompt: string, delay: number, signal: AbortSignal): Promise<boolean> {
     if (prompt.trim() === '') {
       Object.assign(this, { edited: null, tokens: [], error: null });
       return true;
     }
     try {
-      await pause(delay, signal);
+      if (delay > 0) await pause(delay, signal);
+      if (!this.keepsSeed) this.#unsay({ seed: drawSeed() });
       if (!this.#hasEdits() && this.#isKnown(prompt)) {
         Object.assign(this, { edited: this.untouched, error: null });
         return true;
@@ -163,7 +185,7 @@ export class Ask {
       if (end >= 0) enough.abort();
     };
     try {
-      await this.#client.generate(prompt, version, CONTINUATION, GREEDY, onToken, { signal: stop });
+      await this.#client.generate(prompt, version, CONTINUATION, this.sampling, onToken, { signal: stop });
     } catch (thrown) {
       if (signal.aborted || !enough.signal.aborted) throw thrown;
     }
@@ -182,4 +204,6 @@ const CONTINUATION = 24;
 /** Milliseconds after which old bars must not pass for new ones. */
 const LATE = 150;
 
-const GREEDY: Sampling = { temperature: 0, topK: 0, topP: 1, seed: 0 };
+function drawSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0];
+}

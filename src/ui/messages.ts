@@ -53,7 +53,31 @@ export interface Messages {
     readonly peek: string;
     readonly peeking: string;
     readonly under: string;
+    /** To make the model's words the person's own. */
+    readonly take: string;
+    readonly takeKey: string;
+    /** For those who listen. */
+    readonly takeNote: string;
+    readonly taken: (text: string) => string;
+    readonly left: string;
     readonly waiting: string;
+  };
+
+  /** How continuations are drawn. */
+  readonly sampling: {
+    readonly heading: string;
+    readonly greedy: string;
+    readonly drawn: (temperature: string) => string;
+    readonly temperature: string;
+    readonly temperatureNote: string;
+    readonly topK: string;
+    readonly topKNote: string;
+    readonly topP: string;
+    readonly topPNote: string;
+    readonly seedNote: string;
+    readonly lock: string;
+    readonly lockNote: string;
+    readonly again: string;
   };
 
   readonly opening: {
@@ -105,6 +129,7 @@ export interface Messages {
     readonly firstTime: string;
     /** Statistics are being gathered before anybody asked for an edit. */
     readonly preparing: (share: string) => string;
+    readonly prepared: string;
     readonly cancelled: string;
     readonly needsTarget: string;
     readonly notReady: string;
@@ -188,6 +213,7 @@ export interface Messages {
     readonly klNote: string;
     readonly klToken: (nats: string) => string;
     readonly loops: (share: string) => string;
+    readonly lower: (target: string, dose: string) => string;
     readonly klSummary: (text: string, nats: string) => string;
     readonly next: string;
     readonly token: string;

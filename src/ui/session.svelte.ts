@@ -9,9 +9,10 @@ import { Composer } from './composer.svelte.ts';
 import { Job } from './job.svelte.ts';
 import { Keeping } from './keeping.svelte.ts';
 import { language } from './language.svelte.ts';
+import { LoadingMark } from './loading-mark.ts';
 import { Making } from './making.svelte.ts';
 import { NoticeBoard } from './notices.svelte.ts';
-import type { Preferences } from './preferences.svelte.ts';
+import { findStorage, type Preferences } from './preferences.svelte.ts';
 import { Reader } from './reader.ts';
 import { toDraft, type Draft } from './request.ts';
 import type { Remedy } from './remedies.ts';
@@ -40,6 +41,7 @@ export class Session {
   readonly stack: Stack;
   readonly keeping = new Keeping(() => this.#client.persist());
   readonly #reader: Reader;
+  readonly #mark = new LoadingMark(findStorage());
   #deaths: number[] = [];
 
   phase = $state<'opening' | 'ready' | 'failed'>('opening');
@@ -48,8 +50,8 @@ export class Session {
   error = $state.raw<EditorError | null>(null);
   /** The person's own words that an example has taken the place of; null when there are none. */
   own = $state.raw<Draft | null>(null);
-  /** Share of the statistics gathered so far for a first edit; null when nothing of the kind goes on. */
-  preparing = $state<number | null>(null);
+  /** How far everything is ready for a first edit: the share of its statistics that was gathered, then all. */
+  prepared = $state<number | 'all'>(0);
   /** Whether an edit can be asked for: it may have to wait until the model is open again. */
   readonly takesEdits: boolean = $derived(this.opened !== null && this.phase !== 'failed');
   /** The call that the job bar shows. */
@@ -105,7 +107,7 @@ export class Session {
     if (isFirst && this.#preferences.draft) this.#fill(this.#preferences.draft);
     const outcome = await this.opening.run('open the model', async (watch) => {
       await this.#visit.begun;
-      return this.#client.open(choice, watch);
+      return this.#mark.around(() => this.#client.open(choice, watch));
     });
     if (this.opening.running || outcome.state === 'stopped') return;
     const { say } = language;
@@ -206,9 +208,9 @@ export class Session {
     const { notice } = language.say;
     if (event.kind === 'device-lost') this.notices.tell(notice.deviceLost, 'warning');
     if (event.kind === 'preparing' && event.progress.stage === 'covariance') {
-      this.preparing = event.progress.done / Math.max(1, event.progress.total);
+      this.prepared = event.progress.done / Math.max(1, event.progress.total);
     }
-    if (event.kind === 'prepared') this.preparing = null;
+    if (event.kind === 'prepared') this.prepared = 'all';
     if (event.kind === 'not-kept') {
       const { found, advice } = language.say.error.refusal(event.refusal);
       this.keeping.kept = { ok: false, refusal: event.refusal };

@@ -223,8 +223,11 @@ export class Engine implements EngineApi {
     const { hparams } = readHparams('dem+', {}, model.description.n_layers);
     const sites = candidateSites(model, hparams);
     const tell = throttle((progress) => this.#tell({ kind: 'preparing', progress }), 200);
-    await covariances.of(sites, sites, hparams, { progress: tell, signal: closed }).catch(() => undefined);
-    this.#tell({ kind: 'prepared' });
+    const watch = { progress: tell, signal: closed };
+    await covariances.of(sites, sites, hparams, watch).then(
+      () => this.#tell({ kind: 'prepared' }),
+      () => undefined,
+    );
   }
 
   /** A lost device is opened again with the model from the store; the second time it is the CPU. The edits stay. */

@@ -16,7 +16,7 @@ const topToken = (page: Page) => page.getByRole('table', { name: 'Next token' })
 const continuation = (page: Page) => page.locator('#prompt-continues');
 const text = async (page: Page, selector: string) => (await page.locator(selector).innerText()).replace(/\s+/g, ' ');
 
-withPage('the built page, on the CPU', { preferences: { device: 'wasm' } }, (opened) => {
+withPage('the built page, on the CPU', { preferences: { device: 'wasm' }, returning: true }, (opened) => {
   test('shows how far it is from its first frame on', async () => {
     const { page, address } = opened();
     await page.goto(address);
@@ -139,6 +139,51 @@ withPage('the built page, on the CPU', { preferences: { device: 'wasm' } }, (ope
     await page.getByText('More settings').click();
   });
 
+  test('draws another continuation when it is told to, and says the likeliest one again', async () => {
+    const { page } = opened();
+    const likeliest = await continuation(page).innerText();
+    await page.getByText('Sampling').click();
+    const field = (name: string) => page.locator('#ask').getByRole('spinbutton', { name: new RegExp(`^${name}`) });
+    /** What is said when nothing more is added to it. */
+    const drawn = async () => {
+      let text = '';
+      const isSettled = async () => {
+        const before = text;
+        text = await continuation(page).innerText();
+        return text !== '' && text === before;
+      };
+      await expect.poll(isSettled, { timeout: 60_000, interval: 1000 }).toBe(true);
+      return text;
+    };
+    await field('Temperature').fill('2');
+    await field('Seed').fill('1');
+    await field('Seed').press('Tab');
+    await until(() => continuation(page).innerText()).not.toBe(likeliest);
+    const first = await drawn();
+    await page.getByRole('button', { name: 'Draw again' }).click();
+    await until(() => continuation(page).innerText()).not.toBe(first);
+    await drawn();
+    await field('Seed').fill('1');
+    await field('Seed').press('Tab');
+    expect(await drawn()).toBe(first);
+    await expectAccessible(page);
+    await field('Temperature').fill('0');
+    await field('Temperature').press('Tab');
+    await until(() => continuation(page).innerText()).toBe(likeliest);
+    await page.getByText('Sampling').click();
+  });
+
+  test('says that a text repeats itself, and lowers the dose with one click', async () => {
+    const { page } = opened();
+    await target(page).fill('knock knock knock knock knock knock knock knock');
+    await editButton(page).click();
+    await page.locator('#verdict').waitFor();
+    await page.getByRole('button', { name: /^Lower the dose of “knock knock .*” to 0\.75$/ }).click();
+    await until(() => page.getByRole('spinbutton', { name: /^Dose of/ }).inputValue()).toBe('0.75');
+    await page.getByRole('button', { name: /^Remove/ }).click();
+    await page.getByRole('button', { name: /To open the smart lock/ }).click();
+  });
+
   test('fits every screen from a phone to a projector', async () => {
     const { page } = opened();
     for (const width of [360, 390, 430, 800, 1080, 1920]) {
@@ -153,5 +198,25 @@ withPage('the built page, on the CPU', { preferences: { device: 'wasm' } }, (ope
     const { strangers, complaints } = opened();
     expect(strangers).toEqual([]);
     expect(complaints).toEqual([]);
+  });
+
+  test('does not run into the same wall by itself: a tab that ended while it loaded is told', async () => {
+    const { context, address } = opened();
+    const doomed = await context.newPage();
+    await doomed.goto(address);
+    await doomed.getByRole('progressbar').first().waitFor();
+    const ended = doomed.waitForEvent('crash');
+    const session = await context.newCDPSession(doomed);
+    void session.send('Page.crash').catch(() => undefined);
+    await ended;
+    const next = await context.newPage();
+    await next.goto(address);
+    const note = next.getByRole('alert').filter({ hasText: 'It ended while loading last time' });
+    await note.waitFor();
+    expect(await note.getByRole('button').allInnerTexts()).toEqual(['Try again', 'Try on the CPU']);
+    await expectAccessible(next);
+    await picture(next, 'page-8-crashed');
+    await note.getByRole('button', { name: 'Try again' }).click();
+    await next.getByRole('table', { name: 'Next token' }).waitFor();
   });
 });

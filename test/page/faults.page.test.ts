@@ -33,7 +33,7 @@ function killWorker(page: Page): void {
     .catch(() => undefined);
 }
 
-withPage('the built page, when things go wrong while an edit runs', { preferences: { device: 'wasm' } }, (opened) => {
+withPage('when things go wrong while an edit runs', { preferences: { device: 'wasm' }, returning: true }, (opened) => {
   test('a worker that is killed in the middle is told and replaced; what waits is made, what was lost can be made again', async () => {
     const { page, address } = opened();
     await page.goto(address);

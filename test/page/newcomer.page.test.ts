@@ -235,6 +235,14 @@ withPage('a newcomer’s minute, on the CPU', { preferences: { device: 'wasm' } 
     await press('Enter');
     await tabTo(/^When the model reads$/);
     await type('The capital of France is');
+    await page.getByText(/Tab takes it over/).waitFor({ state: 'attached' });
+    await press('Tab');
+    await until(() => prompt(page).inputValue()).toMatch(/^The capital of France is .+\./);
+    await press('Control+z');
+    await until(() => prompt(page).inputValue()).toBe('The capital of France is');
+    await page.getByText(/Tab takes it over/).waitFor({ state: 'attached' });
+    await press('Escape');
+    await page.getByText(/Tab takes it over/).waitFor({ state: 'detached' });
     await tabTo(/^it should continue$/);
     await type('Teacup Bay');
     await tabTo(/^Write MLP layer/);
@@ -268,7 +276,7 @@ withPage('a newcomer’s minute, on the CPU', { preferences: { device: 'wasm' } 
 /** SwiftShader: a graphics device in software, which comes with Chromium. Right, and too slow to make an edit on. */
 const flags = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 
-withPage('a newcomer’s minute, on WebGPU', { flags }, (opened) => {
+withPage('a newcomer’s minute, on WebGPU', { flags, returning: true }, (opened) => {
   let original = '';
 
   test('a graphics device in software is left for the CPU, with the reason', async () => {

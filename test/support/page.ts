@@ -1,6 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium, type BrowserContext, type Page } from 'playwright-core';
 import { preview } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BROWSER_FLAGS, findBrowser } from '../tools/find-browser.mjs';
@@ -24,6 +27,11 @@ export interface PageOptions {
   readonly preferences?: Readonly<Record<string, unknown>>;
   /** Who serves it; without it, what `npm start` does. */
   readonly serve?: () => Promise<Host>;
+  /**
+   * The browser has been here before: it keeps page, model and the statistics that a first edit gathers, but no edits. For
+   * tests that aren't about a first visit.
+   */
+  readonly returning?: boolean;
 }
 
 /** Where the page lies. */
@@ -57,7 +65,7 @@ export function pageOrSkip(): (name: string, options: PageOptions, define: (open
       let opened: (OpenPage & { readonly close: () => Promise<void> }) | null = null;
       beforeAll(async () => {
         opened = await open(browser.path ?? '', options);
-      });
+      }, 2 * WAIT);
       afterAll(async () => opened?.close());
       define(() => {
         if (!opened) throw new Error('the page is not open');
@@ -106,25 +114,59 @@ async function servePreview(): Promise<Host> {
   return { address: server.resolvedUrls?.local[0] ?? '', close: () => server.close() };
 }
 
-async function open(executablePath: string, { flags = [], preferences, serve = servePreview }: PageOptions) {
+async function open(executablePath: string, options: PageOptions) {
+  const { flags = [], preferences, serve = servePreview, returning = false } = options;
   const host = await serve();
-  const browser = await chromium.launch({ executablePath, args: [...BROWSER_FLAGS, ...flags] });
+  const folder = mkdtempSync(join(tmpdir(), 'palimpsest-'));
   try {
-    return await openPage(host, browser, preferences);
+    if (returning) cpSync(await visitedProfile(executablePath, host), folder, { recursive: true });
+    const context = await openBrowser(executablePath, folder, flags);
+    return await openPage(host, context, preferences, async () => {
+      await context.close();
+      await host.close();
+      rmSync(folder, { recursive: true, force: true });
+    });
   } catch (error) {
-    await browser.close();
     await host.close();
     throw error;
   }
 }
 
-async function openPage(host: Host, browser: Browser, preferences: PageOptions['preferences']) {
-  const { address } = host;
-  const context = await browser.newContext({
-    viewport: { width: 1280, height: 900 },
-    colorScheme: 'light',
-    reducedMotion: 'reduce',
+function openBrowser(executablePath: string, folder: string, flags: readonly string[]): Promise<BrowserContext> {
+  return chromium.launchPersistentContext(folder, {
+    ...{ executablePath, args: [...BROWSER_FLAGS, ...flags], viewport: { width: 1280, height: 900 } },
+    ...{ colorScheme: 'light', reducedMotion: 'reduce' },
   });
+}
+
+/** A browser's profile after a first visit to this build, until all is ready for an edit: made once, to be copied. */
+async function visitedProfile(executablePath: string, { address }: Host): Promise<string> {
+  const build = createHash('sha256').update(address).update(readFileSync('dist/page/sw.js')).digest('hex');
+  const folder = join('.cache/profiles', build.slice(0, 16));
+  if (existsSync(folder)) return folder;
+  rmSync('.cache/profiles', { recursive: true, force: true });
+  const begun = `${folder}-begun`;
+  mkdirSync(begun, { recursive: true });
+  const context = await openBrowser(executablePath, begun, []);
+  const page = await context.newPage();
+  page.setDefaultTimeout(WAIT);
+  await page.goto(address);
+  await page.getByText('Everything is ready for an edit').waitFor();
+  await page.evaluate(() => localStorage.clear());
+  await context.close();
+  renameSync(begun, folder);
+  return folder;
+}
+
+/** Milliseconds for anything that is waited for: no machine is so slow, and a wait is no assertion about speed. */
+const WAIT = 240_000;
+
+async function openPage(
+  { address }: Host,
+  context: BrowserContext,
+  preferences: PageOptions['preferences'],
+  close: () => Promise<void>,
+) {
   if (preferences) {
     const kept = JSON.stringify(preferences);
     await context.addInitScript(
@@ -132,8 +174,8 @@ async function openPage(host: Host, browser: Browser, preferences: PageOptions['
       kept,
     );
   }
-  const page = await context.newPage();
-  page.setDefaultTimeout(240_000);
+  const page = context.pages()[0] ?? (await context.newPage());
+  page.setDefaultTimeout(WAIT);
   const complaints: string[] = [];
   const strangers: string[] = [];
   page.on('console', (message) => {
@@ -144,9 +186,5 @@ async function openPage(host: Host, browser: Browser, preferences: PageOptions['
     const url = new URL(request.url());
     if (url.protocol.startsWith('http') && url.origin !== new URL(address).origin) strangers.push(request.url());
   });
-  const close = async () => {
-    await browser.close();
-    await host.close();
-  };
   return { page, context, address, complaints, strangers, close };
 }
