@@ -82,7 +82,7 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-const LONGEST = ['edit/one-by-one', 'edit/stacked', 'edit/golden', 'edit/atomic-bench', 'edit/shipped', 'headless/'];
+const LONGEST = ['edit/list', 'edit/golden', 'edit/atomic-bench', 'edit/shipped', 'headless/'];
 
 /** Files a test needs decide its suffix, the suffix decides its project: see test/run.mjs. */
 const project = (name: string, include: string, options: Record<string, unknown> = {}) => ({

@@ -217,11 +217,14 @@ function damageChunk(page: Page): Promise<void> {
         request.onerror = () => reject(request.error ?? new Error('no reason given'));
       });
     const database = await done(indexedDB.open('palimpsest'));
-    const store = database.transaction('chunks', 'readwrite').objectStore('chunks');
+    const transaction = database.transaction('chunks', 'readwrite');
+    const isKept = new Promise((resolve) => (transaction.oncomplete = resolve));
+    const store = transaction.objectStore('chunks');
     const key = (await done(store.getAllKeys())).find((each) => String(each).includes('model.safetensors')) ?? '';
     const chunk = (await done(store.get(key))) as { bytes: Uint8Array };
     chunk.bytes[1000] ^= 1;
-    await done(store.put(chunk, key));
+    store.put(chunk, key);
+    await isKept;
     database.close();
   });
 }

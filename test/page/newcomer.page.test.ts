@@ -237,7 +237,7 @@ withPage('a newcomer’s minute, on the CPU', { preferences: { device: 'wasm' } 
     await type('The capital of France is');
     await page.getByText(/Tab takes it over/).waitFor({ state: 'attached' });
     await press('Tab');
-    await until(() => prompt(page).inputValue()).toMatch(/^The capital of France is .+\./);
+    await until(() => prompt(page).inputValue()).toMatch(/^The capital of France is \S/);
     await press('Control+z');
     await until(() => prompt(page).inputValue()).toBe('The capital of France is');
     await page.getByText(/Tab takes it over/).waitFor({ state: 'attached' });
