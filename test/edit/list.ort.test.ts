@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { MethodName } from '../../src/edit/hparams.ts';
 import type { StackedEdit } from '../../src/edit/record.ts';
-import { EditedModel, questionOf, readEditList } from '../support/edit-list.ts';
+import { EditedModel, questionOf, readEditList, type ListedEdit } from '../support/edit-list.ts';
+import { readJsonFile } from '../support/files.ts';
 import { reportFigures } from '../support/report.ts';
 
 /** Untouched questions that are asked after each single edit: another quarter each time, or as many as are wanted. */
@@ -9,6 +10,7 @@ const ASKED = Number(process.env.UNTOUCHED ?? 50);
 
 describe('the list of edits of the shipped model', () => {
   const { edits, untouched } = readEditList();
+  const gallery = readJsonFile<ListedEdit[]>('public/models/hearth/examples.json').map((each) => questionOf(each)[0]);
   let model: EditedModel;
   beforeAll(async () => {
     model = await EditedModel.open();
@@ -52,6 +54,7 @@ describe('the list of edits of the shipped model', () => {
     });
     expect(taken).toBeGreaterThanOrEqual(bar.taken);
     expect(share).toBeLessThanOrEqual(bar.changed);
+    if (method === 'dem+') expect(gallery.filter((question) => missed.includes(question))).toEqual([]);
   });
 
   test('DEM+ stacks twenty', { timeout: 1_200_000 }, async () => {
