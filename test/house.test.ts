@@ -12,6 +12,7 @@ const FLOORS = [
   ['text'],
   ['model'],
   ['edit'],
+  ['locate'],
   ['eval'],
   ['worker'],
   ['offline'],

@@ -6,7 +6,7 @@ export interface Progress {
   readonly stage: string;
   readonly done: number;
   readonly total: number;
-  readonly unit: 'bytes' | 'tokens' | 'layers' | 'steps' | 'sites' | 'edits' | 'files';
+  readonly unit: 'bytes' | 'tokens' | 'layers' | 'steps' | 'sites' | 'edits' | 'files' | 'cells' | 'prompts';
   /** Numbers that belong to the stage, such as the loss of an optimization step. */
   readonly detail?: Readonly<Record<string, number | string | readonly number[]>>;
 }

@@ -81,13 +81,14 @@ export function addRows(y: Edge, selection: Edge, rows: Edge): Edge {
 /**
  * Rows of concatenated heads, apart: [N, h·d] → [B, h, T, d].
  *
- * @param sizes a shape input that carries [B, T, −1, d]
+ * @param sizes  a shape input that carries [B, T, −1, d]
+ * @param tokens what T is called
  */
-export function splitHeads(x: Edge, sizes: Edge, headSize: number): Edge {
+export function splitHeads(x: Edge, sizes: Edge, headSize: number, tokens: Dim = 'T'): Edge {
   const width = x.shape[1];
   const heads = Number(width) / headSize;
   invariant(Number.isInteger(heads), 'split heads', `${formatShape(x.shape)} into heads of ${headSize}`);
-  return op.transpose(op.reshape(x, sizes, ['B', 'T', heads, headSize]), [0, 2, 1, 3]);
+  return op.transpose(op.reshape(x, sizes, ['B', tokens, heads, headSize]), [0, 2, 1, 3]);
 }
 
 /** Inverse of `splitHeads`: [B, h, T, d] → [N, h·d]. */

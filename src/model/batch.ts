@@ -80,6 +80,24 @@ export function continued(
   return makeBatch(description, float, rows, { starts: rows.map(() => 0), pastLengths, past, width });
 }
 
+/**
+ * Rows that go on from whole kept rows of `past` tokens, each from a token of its own: row b sees the first `starts[b]`
+ * kept tokens, where they stand, and its new tokens, padded on the right.
+ *
+ * @param lengths new tokens of each row
+ */
+export function resumed(
+  description: ModelDescription,
+  float: FloatTensor['dtype'],
+  lengths: readonly number[],
+  starts: readonly number[],
+  past: number,
+): Batch {
+  // What the tokens were doesn't matter any more: their states are there.
+  const rows = lengths.map((length) => Array<number>(length).fill(0));
+  return makeBatch(description, float, rows, { starts: rows.map(() => 0), pastLengths: starts, past, inPlace: true });
+}
+
 /** Throws `context-overflow` for more tokens than the model can read. */
 export function checkContext({ n_ctx }: ModelDescription, tokens: number, what = 'read the text'): void {
   if (tokens <= n_ctx) return;
@@ -99,6 +117,8 @@ interface Layout {
   readonly starts: readonly number[];
   readonly pastLengths: readonly number[];
   readonly past: number;
+  /** Whether a row's kept tokens stand in the first of the `past` columns, rather than in the last. */
+  readonly inPlace?: boolean;
   readonly width?: number;
 }
 
@@ -106,7 +126,7 @@ function makeBatch(
   description: ModelDescription,
   float: FloatTensor['dtype'],
   rows: readonly (readonly number[])[],
-  { starts, pastLengths, past, width: least = 0 }: Layout,
+  { starts, pastLengths, past, inPlace = false, width: least = 0 }: Layout,
 ): Batch {
   const width = Math.max(least, ...rows.map((row) => row.length));
   invariant(rows.length > 0 && width > 0, 'make a batch', `it has ${rows.length} rows of ${width} tokens`);
@@ -128,7 +148,7 @@ function makeBatch(
     lengths: rows.map((row, b) => row.length - starts[b]),
     ids: i32(ids, [size]),
     positions: i32(positions, [size]),
-    mask: makeMask(float, rows.length, width, { starts, pastLengths, past }),
+    mask: makeMask(float, rows.length, width, { starts, pastLengths, past, inPlace }),
     headShape: i64([rows.length, width, -1, description.d_head]),
     pastLength: i64([past]),
     rotary: description.rotary ? rotaryTables(description, float, positions, rows.length, width) : null,
@@ -136,14 +156,15 @@ function makeBatch(
 }
 
 function makeMask(float: FloatTensor['dtype'], rows: number, width: number, layout: Layout): FloatTensor {
-  const { starts, pastLengths, past } = layout;
+  const { starts, pastLengths, past, inPlace } = layout;
   const span = past + width;
   const mask = zeros(float, [rows, 1, width, span]);
   for (let b = 0; b < rows; b++) {
-    const firstPast = past - pastLengths[b];
+    const firstPast = inPlace ? 0 : past - pastLengths[b];
     for (let t = 0; t < width; t++) {
       const line = mask.data.subarray((b * width + t) * span, (b * width + t + 1) * span);
       line.fill(HIDDEN, 0, firstPast);
+      line.fill(HIDDEN, firstPast + pastLengths[b], past);
       line.fill(HIDDEN, past, past + Math.min(starts[b], width));
       line.fill(HIDDEN, past + t + 1, span);
     }

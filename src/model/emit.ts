@@ -71,35 +71,35 @@ export function emitBlock(description: ModelDescription, float: FloatDType): Sub
   ]);
 }
 
-/**
- * The graphs at both ends of the model, in one program because a tied head is the embedding table.
- *
- * - `embed`: `ids`, `positions` int32 [N] → `hook_embed` [N, d].
- * - `logits`: `x` [N, d], `rows` int32 [R] → `ln_final.hook_normalized` [R, d], `logits` [R, V] at those rows.
- * - `loss`: `x`, `pick` [R, N] with a one per row, `labels` int32 [R, 1], weights `w_nll`, `w_kl` [R, 1], `ref` [R, V]
- *   → `nll` [R, 1] = −log q(label), `kl` [R, 1] = Σ q (log q − ref), `log_q` [R, V], `best` int64 [R], and `dx` [N, d], the
- *   gradient of Σ w_nll·nll + w_kl·kl.   [methods.md 3.1: KL(edited ‖ original)]
- */
-export function emitEnds(description: ModelDescription, float: FloatDType): Subgraph[] {
-  return [emitEmbed(description, float), emitLogits(description, float), emitLoss(description, float)];
-}
-
 // --- The block, part by part
 
-type Weights = ReadonlyMap<ParameterName, Edge>;
+/** Weights of a graph under construction. */
+export type Weights = ReadonlyMap<ParameterName, Edge>;
 
-function weightsOf(graph: Graph, description: ModelDescription, wanted: (name: ParameterName) => boolean): Weights {
+/** Declares the weights that are wanted of those that the model has. */
+export function weightsOf(
+  graph: Graph,
+  description: ModelDescription,
+  wanted: (name: ParameterName) => boolean,
+): Weights {
   const names = (Object.keys(description.parameters) as ParameterName[]).filter(wanted);
   return new Map(names.map((name) => [name, graph.weight(name, parameterSpec(description, name).shape)]));
 }
 
-interface AttentionInputs {
+/** Tokens as attention sees them: what their number is called, their shape [B, T, −1, d_head], what turns their heads. */
+export interface HeadInputs {
+  readonly tokens: string;
   readonly headShape: Edge;
+  readonly cos: Edge | null;
+  readonly sin: Edge | null;
+}
+
+/** What attention reads besides x; `asking` where only some tokens ask: their rows in x, int32 [N]. */
+export interface AttentionInputs extends HeadInputs {
   readonly mask: Edge;
   readonly pastK: Edge;
   readonly pastV: Edge;
-  readonly cos: Edge | null;
-  readonly sin: Edge | null;
+  readonly asking?: HeadInputs & { readonly rows: Edge };
 }
 
 function attentionInputs(graph: Graph, { d_head, n_kv_heads, rotary }: ModelDescription): AttentionInputs {
@@ -107,6 +107,7 @@ function attentionInputs(graph: Graph, { d_head, n_kv_heads, rotary }: ModelDesc
   const kept = ['B', n_kv_heads, 'P', d_head];
   const angles = rotary && ['B', 1, 'T', rotary.dim];
   return {
+    tokens: 'T',
     headShape: graph.shapeInput('head_shape', ['B', 'T', -1, d_head]),
     mask: graph.input('mask', ['B', 1, 'T', 'S']),
     pastK: graph.input('past_k', kept),
@@ -116,14 +117,18 @@ function attentionInputs(graph: Graph, { d_head, n_kv_heads, rotary }: ModelDesc
   };
 }
 
-function attend(description: ModelDescription, x: Edge, inputs: AttentionInputs, weight: Weights) {
+/** Every head's weighted values side by side, z [N, e], and all keys and values [B, K, S, d_head]. */
+export function attend(description: ModelDescription, x: Edge, inputs: AttentionInputs, weight: Weights) {
   const { d_head, attentionScale, rotary } = description;
-  const { headShape, mask, pastK, pastV, cos, sin } = inputs;
-  const [q, k, v] = queriesKeysValues(description, x, weight).map((part) => layer.splitHeads(part, headShape, d_head));
-  const turn = (part: Edge) => (rotary && cos && sin ? layer.rotary(part, cos, sin, rotary.style) : part);
-  const allK = op.concat([pastK, turn(k)], 2, 'S');
-  const allV = op.concat([pastV, v], 2, 'S');
-  const z = layer.mergeHeads(layer.attention(turn(q), allK, allV, { mask, scale: attentionScale }));
+  const { mask, pastK, pastV, asking } = inputs;
+  const [q, k, v] = queriesKeysValues(description, x, weight);
+  const heads = (part: Edge, of: HeadInputs) => layer.splitHeads(part, of.headShape, d_head, of.tokens);
+  const turned = (part: Edge, of: HeadInputs) =>
+    rotary && of.cos && of.sin ? layer.rotary(heads(part, of), of.cos, of.sin, rotary.style) : heads(part, of);
+  const allK = op.concat([pastK, turned(k, inputs)], 2, 'S');
+  const allV = op.concat([pastV, heads(v, inputs)], 2, 'S');
+  const queries = asking ? turned(op.gather(q, asking.rows), asking) : turned(q, inputs);
+  const z = layer.mergeHeads(layer.attention(queries, allK, allV, { mask, scale: attentionScale }));
   return { z, k: allK, v: allV };
 }
 
@@ -140,14 +145,16 @@ function queriesKeysValues(description: ModelDescription, x: Edge, weight: Weigh
   ];
 }
 
-function activate(description: ModelDescription, x: Edge, weight: Weights): Edge {
+/** The MLP up to its down-projection: the key of the MLP site. */
+export function activate(description: ModelDescription, x: Edge, weight: Weights): Edge {
   const act = { gelu: layer.geluErf, gelu_tanh: layer.geluTanh, silu: layer.silu }[description.activation];
   const inner = project(description, x, weight, 'mlp.W_in', 'mlp.b_in');
   if (!description.gated) return act(inner);
   return op.mul(act(project(description, x, weight, 'mlp.W_gate', 'mlp.b_gate')), inner);
 }
 
-function project(
+/** One of a block's linear maps. */
+export function project(
   description: ModelDescription,
   x: Edge,
   weight: Weights,
@@ -159,14 +166,15 @@ function project(
 }
 
 /** y = W k + left (right k): a patch beside the weight, of rank 0 when there is none. */
-function patched(graph: Graph, kind: 'attn' | 'mlp', key: Edge, value: Edge): Edge {
+export function patched(graph: Graph, kind: 'attn' | 'mlp', key: Edge, value: Edge): Edge {
   const rank = kind === 'attn' ? 'rA' : 'rM';
   const left = graph.input(`${kind}.left`, [value.shape[1], rank]);
   const right = graph.input(`${kind}.right`, [rank, key.shape[1]]);
   return layer.addLowRank(value, key, left, right);
 }
 
-function norm(description: ModelDescription, x: Edge, weight: Weights, name: 'ln1' | 'ln2' | 'ln_final'): Edge {
+/** One of the model's norms. */
+export function norm(description: ModelDescription, x: Edge, weight: Weights, name: 'ln1' | 'ln2' | 'ln_final'): Edge {
   const scale = required(weight, `${name}.w`);
   const shift = weight.get(`${name}.b`);
   return description.norm === 'layernorm' && shift
@@ -174,64 +182,9 @@ function norm(description: ModelDescription, x: Edge, weight: Weights, name: 'ln
     : layer.rmsNorm(x, scale, description.eps);
 }
 
-function required(weight: Weights, name: ParameterName): Edge {
+/** A weight that must be there. Throws `internal`. */
+export function required(weight: Weights, name: ParameterName): Edge {
   const edge = weight.get(name);
   invariant(edge, `emit the parameter ${name}`, 'the description declares none');
   return edge;
-}
-
-// --- Both ends
-
-function emitEmbed(description: ModelDescription, float: FloatDType): Subgraph {
-  const graph = new Graph(float);
-  const weight = weightsOf(graph, description, (name) => name === 'embed.W_E' || name === 'pos_embed.W_pos');
-  const ids = graph.input('ids', ['N'], 'int32');
-  const tokens = op.gather(required(weight, 'embed.W_E'), ids);
-  const positions = weight.get('pos_embed.W_pos');
-  const x = positions ? op.add(tokens, op.gather(positions, graph.input('positions', ['N'], 'int32'))) : tokens;
-  return extract(graph, 'embed', { hook_embed: x });
-}
-
-function emitLogits(description: ModelDescription, float: FloatDType): Subgraph {
-  const graph = new Graph(float);
-  const x = graph.input('x', ['N', description.d_model]);
-  const rows = op.gather(x, graph.input('rows', ['R'], 'int32'));
-  const { normalized, logits } = unembed(graph, description, rows);
-  return extract(graph, 'logits', { 'ln_final.hook_normalized': normalized, logits });
-}
-
-function emitLoss(description: ModelDescription, float: FloatDType): Subgraph {
-  const graph = new Graph(float);
-  const { d_model, d_vocab } = description;
-  const x = graph.input('x', ['N', d_model]);
-  const rows = op.gemm(graph.input('pick', ['R', 'N']), x);
-  const { logits } = unembed(graph, description, rows);
-  const logQ = layer.logSoftmax(logits);
-  const label = graph.input('labels', ['R', 1], 'int32');
-  const places = graph.constant(
-    Array.from({ length: d_vocab }, (_, i) => i),
-    [1, d_vocab],
-    'int32',
-  );
-  const isLabel = op.cast(op.equal(places, label), float);
-  const nll = op.neg(op.reduceSum(op.mul(isLabel, logQ), [1]));
-  const ref = graph.input('ref', ['R', d_vocab]);
-  const kl = op.reduceSum(op.mul(op.exp(logQ), op.sub(logQ, ref)), [1]);
-  const seeds = [
-    [nll, graph.input('w_nll', ['R', 1])],
-    [kl, graph.input('w_kl', ['R', 1])],
-  ] as const;
-  const [dx] = differentiate(graph, seeds, [x]);
-  return extract(graph, 'loss', { nll, kl, log_q: logQ, best: op.argMax(logits, 1), dx });
-}
-
-function unembed(graph: Graph, description: ModelDescription, x: Edge): { normalized: Edge; logits: Edge } {
-  const names = new Set<ParameterName>(['ln_final.w', 'ln_final.b', 'unembed.W_U', 'unembed.b_U']);
-  if (description.tied) names.add('embed.W_E');
-  const weight = weightsOf(graph, description, (name) => names.has(name));
-  const normalized = norm(description, x, weight, 'ln_final');
-  const table = description.tied ? 'embed.W_E' : 'unembed.W_U';
-  const layout = description.tied ? 'out,in' : (parameterSpec(description, table).orientation ?? 'out,in');
-  const head = { weight: required(weight, table), layout };
-  return { normalized, logits: layer.linear(normalized, head, weight.get('unembed.b_U')) };
 }

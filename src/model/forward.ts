@@ -84,12 +84,7 @@ export function blockFeeds(
   { batch, feeds }: PlacedBatch,
   { patches, past, deltas }: BlockOptions,
 ): Record<string, DeviceTensor> {
-  const all: Record<string, DeviceTensor> = { ...feeds };
-  for (const kind of SITE_KINDS) {
-    const patch = patches?.get(`${kind}.${layer}`);
-    all[`${kind}.left`] = patch?.left ?? model.empty[`${kind}.left`];
-    all[`${kind}.right`] = patch?.right ?? model.empty[`${kind}.right`];
-  }
+  const all: Record<string, DeviceTensor> = { ...feeds, ...patchFeeds(model, layer, patches) };
   const { n_kv_heads, d_head } = model.description;
   invariant(past || batch.past === 0, 'run a block', `the batch continues ${batch.past} tokens that it isn't given`);
   const nothing = () => hostTensor(zeros(model.device.float, [batch.rows, n_kv_heads, 0, d_head]) as Tensor);
@@ -100,6 +95,21 @@ export function blockFeeds(
   all['delta.attn'] = deltas?.attn ?? model.empty.delta;
   all['delta.mlp'] = deltas?.mlp ?? model.empty.delta;
   return all;
+}
+
+/** The patches of a layer; of rank 0 where there is none. */
+export function patchFeeds(
+  model: Model,
+  layer: number,
+  patches: PlacedPatches | undefined,
+): Record<string, DeviceTensor> {
+  const feeds: Record<string, DeviceTensor> = {};
+  for (const kind of SITE_KINDS) {
+    const patch = patches?.get(`${kind}.${layer}`);
+    feeds[`${kind}.left`] = patch?.left ?? model.empty[`${kind}.left`];
+    feeds[`${kind}.right`] = patch?.right ?? model.empty[`${kind}.right`];
+  }
+  return feeds;
 }
 
 /** What `walk` runs. */

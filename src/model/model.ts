@@ -6,7 +6,9 @@ import type { Program } from '../device/session.ts';
 import { makeKernels, type Kernels } from '../kernels/kernels.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { keyWidth, type ModelDescription, type ParameterName } from './description.ts';
-import { emitBlock, emitEnds } from './emit.ts';
+import { emitBlock } from './emit.ts';
+import { emitEnds } from './emit-ends.ts';
+import { emitResumed } from './emit-resumed.ts';
 import type { Checkpoint } from './weights.ts';
 
 /** A model ready to run: its weights are on the device, its graphs compiled. */
@@ -22,9 +24,9 @@ export interface Model {
   readonly checkpoint: Checkpoint;
   readonly device: Device;
   readonly kernels: Kernels;
-  /** Embedding, logits and loss: see `emitEnds`. */
+  /** Embedding, logits, scores and loss: see `emitEnds`. */
   readonly ends: LoadedProgram;
-  /** One per layer: see `emitBlock`. */
+  /** One per layer: see `emitBlock` and `emitResumed`. */
   readonly blocks: readonly LoadedProgram[];
   /** The graphs that all blocks share. */
   readonly blockProgram: Program;
@@ -53,7 +55,8 @@ export async function assembleModel(parts: ModelParts, device: Device, watch: Wa
   try {
     report(0);
     programs.push(await device.load({ name: 'ends', graphs: emitEnds(description, float) }, read()));
-    const blockProgram: Program = { name: 'block', graphs: emitBlock(description, float) };
+    const graphs = [...emitBlock(description, float), emitResumed(description, float)];
+    const blockProgram: Program = { name: 'block', graphs };
     for (let layer = 0; layer < description.n_layers; layer++) {
       throwIfAborted(watch, `load ${name}`);
       report(layer + 1);

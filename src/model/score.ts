@@ -1,5 +1,7 @@
 import { EditorError } from '../base/errors.ts';
 import { throwIfAborted, type Watch } from '../base/tasks.ts';
+import { i32 } from '../base/tensor.ts';
+import type { DeviceTensor } from '../device/memory.ts';
 import { forwardRows } from './forward.ts';
 import type { Model } from './model.ts';
 import type { PlacedPatches } from './patch.ts';
@@ -66,6 +68,35 @@ export async function scoreContinuations(
 }
 
 /**
+ * log q(label) at some rows of what leaves the last block. Only these numbers leave the device.
+ *
+ * @param x    [N, d_model]
+ * @param rows indices into N, each with the id whose probability is asked
+ * @throws EditorError `not-finite`
+ */
+export async function labelScores(
+  model: Model,
+  x: DeviceTensor,
+  rows: readonly number[],
+  labels: readonly number[],
+): Promise<Float64Array> {
+  const { d_vocab } = model.description;
+  const logp = new Float64Array(rows.length);
+  const most = Math.max(1, Math.floor(LOGITS_AT_ONCE / d_vocab));
+  for (let start = 0; start < rows.length; start += most) {
+    const some = rows.slice(start, start + most);
+    const at = some.map((_, i) => i * d_vocab + labels[start + i]);
+    const feeds = { x, rows: i32(some, [some.length]), labels_at: i32(at, [at.length]) };
+    const found = await model.ends.run('score', feeds, ['logp']);
+    logp.set((await found.logp.read()).data as Float32Array, start);
+    found.logp.dispose();
+  }
+  const bad = logp.find((value) => !Number.isFinite(value));
+  if (bad !== undefined) throw notFinite(`a log probability is ${bad}`);
+  return logp;
+}
+
+/**
  * Log probabilities [d_vocab] of the token after each prompt.
  *
  * @returns in the order given
@@ -127,12 +158,7 @@ export function logSoftmax(logits: ArrayLike<number>): Float64Array {
   // Not as max + ln Σ, which would round off the sum's digits.
   const logSum = Math.log(sum);
   if (!Number.isFinite(max + logSum)) {
-    throw new EditorError(
-      'not-finite',
-      'predict the next token',
-      `the logits sum to ${sum} over a largest of ${max}`,
-      'lower the dose of the edits or switch them off, or run on the CPU',
-    );
+    throw notFinite(`the logits sum to ${sum} over a largest of ${max}`);
   }
   return Float64Array.from(logits, (value) => value - max - logSum);
 }
@@ -167,6 +193,14 @@ export function chunkRows(rows: readonly (readonly number[])[]): number[][] {
 }
 
 // ---
+
+/** Logits that are computed in one run at most: 64 MB of float32. */
+const LOGITS_AT_ONCE = 2 ** 24;
+
+function notFinite(found: string): EditorError {
+  const advice = 'lower the dose of the edits or switch them off, or run on the CPU';
+  return new EditorError('not-finite', 'predict the next token', found, advice);
+}
 
 async function logitsOf(
   model: Model,

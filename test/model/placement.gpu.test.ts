@@ -9,7 +9,9 @@ import { add, cast } from '../../src/graph/ops.ts';
 import { extract, type Subgraph } from '../../src/graph/subgraph.ts';
 import { describeModel } from '../../src/model/architectures/index.ts';
 import type { ModelDescription } from '../../src/model/description.ts';
-import { emitBlock, emitEnds } from '../../src/model/emit.ts';
+import { emitBlock } from '../../src/model/emit.ts';
+import { emitEnds } from '../../src/model/emit-ends.ts';
+import { emitResumed } from '../../src/model/emit-resumed.ts';
 import { gpuOrSkip } from '../support/gpu.ts';
 import { TINY_CONFIGS } from '../support/tiny.ts';
 
@@ -29,9 +31,11 @@ const MODELS: Readonly<Record<string, ModelDescription>> = {
 
 const graphs = new Map<string, Subgraph>([
   ...Object.entries(MODELS).flatMap(([name, description]) =>
-    [...emitBlock(description, 'float32'), ...emitEnds(description, 'float32')].map(
-      (graph) => [`${name}.${graph.name}`, graph] as const,
-    ),
+    [
+      ...emitBlock(description, 'float32'),
+      emitResumed(description, 'float32'),
+      ...emitEnds(description, 'float32'),
+    ].map((graph) => [`${name}.${graph.name}`, graph] as const),
   ),
   ['control', castOfIntegers()],
 ]);
