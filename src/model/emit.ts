@@ -3,7 +3,7 @@ import { cut, type Part } from '../graph/cut.ts';
 import { Graph, type Edge, type FloatDType } from '../graph/graph.ts';
 import * as layer from '../graph/layers.ts';
 import * as op from '../graph/ops.ts';
-import { extract, type Subgraph } from '../graph/subgraph.ts';
+import type { Subgraph } from '../graph/subgraph.ts';
 import { differentiate } from '../graph/vjp.ts';
 import {
   isBlockParameter,

@@ -3,6 +3,7 @@ import { wasmDevice } from '../../src/device/wasm.ts';
 import type { Device } from '../../src/device/device.ts';
 import { measureEdit, measureSmall } from './edit.ts';
 import { measureGeneration } from './generation.ts';
+import { measureLocate } from './locate.ts';
 import { measureRatio } from './ratio.ts';
 
 /** Parts of the benchmark, by name. */
@@ -11,6 +12,7 @@ const PARTS: Readonly<Record<string, (device: Device, say: (line: string) => voi
   generation: measureGeneration,
   edit: measureEdit,
   small: measureSmall,
+  locate: measureLocate,
 };
 
 self.onmessage = async ({ data }: MessageEvent<string[]>) => {
