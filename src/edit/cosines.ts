@@ -4,8 +4,8 @@ import type { FloatTensor } from '../base/tensor.ts';
 import { readMany, type DeviceTensor } from '../device/memory.ts';
 import { scope } from '../device/scope.ts';
 import { flatIndex, rightPadded } from '../model/batch.ts';
-import { embed, placeBatch, walk, type LayerOutputs } from '../model/forward.ts';
-import { SITE_KINDS, type SiteKind } from '../model/hooks.ts';
+import { embed, placeBatch, walk } from '../model/forward.ts';
+import { SITE_KINDS, type BlockHook, type SiteKind } from '../model/hooks.ts';
 import type { Model } from '../model/model.ts';
 import type { Hparams } from './hparams.ts';
 import type { LayerScores } from './rank.ts';
@@ -17,6 +17,14 @@ export interface LayerMeasure {
   /** ‖residual stream‖ that enters each layer there: what step sizes are measured in. */
   readonly residualNorms: readonly number[];
 }
+
+/** The two vectors that each reading compares. */
+export const PAIRS: Readonly<Record<Hparams['cosine'], Readonly<Record<SiteKind, readonly [BlockHook, BlockHook]>>>> = {
+  module: { attn: ['hook_attn_in', 'hook_attn_out'], mlp: ['hook_mlp_in', 'hook_mlp_out'] },
+  prenorm: { attn: ['hook_resid_pre', 'hook_attn_out'], mlp: ['hook_resid_mid', 'hook_mlp_out'] },
+  residual: { attn: ['hook_resid_pre', 'hook_resid_mid'], mlp: ['hook_resid_mid', 'hook_resid_post'] },
+  block: { attn: ['hook_resid_pre', 'hook_resid_post'], mlp: ['hook_resid_pre', 'hook_resid_post'] },
+};
 
 /**
  * How much each module turns its input, at the query's last token of the unedited model: near zero, its output has nothing
@@ -75,15 +83,3 @@ export async function measureLayers(
     });
   });
 }
-
-// ---
-
-type Hook = keyof LayerOutputs;
-
-/** The two vectors that each reading compares. */
-const PAIRS: Record<Hparams['cosine'], Record<SiteKind, readonly [Hook, Hook]>> = {
-  module: { attn: ['hook_attn_in', 'hook_attn_out'], mlp: ['hook_mlp_in', 'hook_mlp_out'] },
-  prenorm: { attn: ['hook_resid_pre', 'hook_attn_out'], mlp: ['hook_resid_mid', 'hook_mlp_out'] },
-  residual: { attn: ['hook_resid_pre', 'hook_resid_mid'], mlp: ['hook_resid_mid', 'hook_resid_post'] },
-  block: { attn: ['hook_resid_pre', 'hook_resid_post'], mlp: ['hook_resid_pre', 'hook_resid_post'] },
-};

@@ -59,7 +59,7 @@ export async function scoreContinuations(
       const lines = continuations[index].target.map((id) => ({ id, q: logSoftmax(logits[line++]) }));
       scores[index] = {
         logp: lines.map(({ id, q }) => q[id]),
-        rank: lines.map(({ id, q }) => q.reduce((count, value) => count + (value > q[id] ? 1 : 0), 0)),
+        rank: lines.map(({ id, q }) => rankOf(q, id)),
         best: lines.map(({ q }) => indexOfMax(q)),
       };
     }
@@ -92,7 +92,7 @@ export async function labelScores(
     found.logp.dispose();
   }
   const bad = logp.find((value) => !Number.isFinite(value));
-  if (bad !== undefined) throw notFinite(`a log probability is ${bad}`);
+  if (bad !== undefined) throw notFinite('predict the next token', `a log probability is ${bad}`);
   return logp;
 }
 
@@ -158,9 +158,15 @@ export function logSoftmax(logits: ArrayLike<number>): Float64Array {
   // Not as max + ln Σ, which would round off the sum's digits.
   const logSum = Math.log(sum);
   if (!Number.isFinite(max + logSum)) {
-    throw notFinite(`the logits sum to ${sum} over a largest of ${max}`);
+    throw notFinite('predict the next token', `the logits sum to ${sum} over a largest of ${max}`);
   }
   return Float64Array.from(logits, (value) => value - max - logSum);
+}
+
+/** The error of numbers that are none: an edit at too high a dose, or a failing device. */
+export function notFinite(what: string, found: string): EditorError {
+  const advice = 'lower the dose of the edits or switch them off, or run on the CPU';
+  return new EditorError('not-finite', what, found, advice);
 }
 
 /** KL(p ‖ q) of two distributions of log probabilities, in nats. */
@@ -168,6 +174,13 @@ export function divergence(logp: Float64Array, logq: Float64Array): number {
   let sum = 0;
   for (let i = 0; i < logp.length; i++) sum += Math.exp(logp[i]) * (logp[i] - logq[i]);
   return sum;
+}
+
+/** How many values are larger than the one at `index`. */
+export function rankOf(values: Float64Array, index: number): number {
+  let larger = 0;
+  for (const value of values) if (value > values[index]) larger += 1;
+  return larger;
 }
 
 /** Index of the largest value, the first of equal ones. */
@@ -196,11 +209,6 @@ export function chunkRows(rows: readonly (readonly number[])[]): number[][] {
 
 /** Logits that are computed in one run at most: 64 MB of float32. */
 const LOGITS_AT_ONCE = 2 ** 24;
-
-function notFinite(found: string): EditorError {
-  const advice = 'lower the dose of the edits or switch them off, or run on the CPU';
-  return new EditorError('not-finite', 'predict the next token', found, advice);
-}
 
 async function logitsOf(
   model: Model,
