@@ -5,6 +5,7 @@ import { describe } from './describe.ts';
 import { edit } from './edit.ts';
 import { forward } from './forward.ts';
 import { generate } from './generate.ts';
+import { locate } from './locate.ts';
 import type { Output } from './output.ts';
 
 /** The commands and their usage, as the README has it; see `readArguments`. */
@@ -20,6 +21,10 @@ const COMMANDS = {
     run: edit,
     usage:
       '--model DIR --requests FILE.json --method dem|dem+ --out DIR [--hparams FILE.json] [--templates FILE.json] [--covariance FILE.safetensors] [--corpus FILE.txt] [--sequential]',
+  },
+  locate: {
+    run: locate,
+    usage: '--model DIR --prompts FILE.json [--kinds hidden,mlp,attn] [--noise FILE.safetensors] --out DIR',
   },
 } satisfies Record<string, { run: (args: Arguments, output: Output) => Promise<void>; usage: string }>;
 

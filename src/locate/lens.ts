@@ -3,7 +3,7 @@ import { hostTensor } from '../device/memory.ts';
 import { forwardRows, logitsAt } from '../model/forward.ts';
 import type { Model } from '../model/model.ts';
 import type { PlacedPatches } from '../model/patch.ts';
-import { logSoftmax, rankOf, topCandidates } from '../model/score.ts';
+import { logSoftmax, rankAt, topCandidates } from '../model/score.ts';
 
 /** What the lens looks at: the residual stream behind a layer, and what its modules add. */
 export const LENS_HOOKS = { residual: 'hook_resid_post', mlp: 'hook_mlp_out', attn: 'hook_attn_out' } as const;
@@ -79,7 +79,7 @@ function emptyCells(size: number, k: number): LensCells {
 /** Writes into `cells`. */
 function fillCell(cells: LensCells, cell: number, logq: Float64Array, target: number, k: number): void {
   cells.probability[cell] = Math.exp(logq[target]);
-  cells.rank[cell] = rankOf(logq, target);
+  cells.rank[cell] = rankAt(logq, target);
   topCandidates(logq, k).forEach(({ id, probability }, i) => {
     cells.topIds[cell * k + i] = id;
     cells.topProbability[cell * k + i] = probability;

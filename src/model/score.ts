@@ -59,7 +59,7 @@ export async function scoreContinuations(
       const lines = continuations[index].target.map((id) => ({ id, q: logSoftmax(logits[line++]) }));
       scores[index] = {
         logp: lines.map(({ id, q }) => q[id]),
-        rank: lines.map(({ id, q }) => rankOf(q, id)),
+        rank: lines.map(({ id, q }) => rankAt(q, id)),
         best: lines.map(({ q }) => indexOfMax(q)),
       };
     }
@@ -177,7 +177,7 @@ export function divergence(logp: Float64Array, logq: Float64Array): number {
 }
 
 /** How many values are larger than the one at `index`. */
-export function rankOf(values: Float64Array, index: number): number {
+export function rankAt(values: Float64Array, index: number): number {
   let larger = 0;
   for (const value of values) if (value > values[index]) larger += 1;
   return larger;

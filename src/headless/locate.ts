@@ -1,0 +1,110 @@
+import { join } from 'node:path';
+import { EditorError } from '../base/errors.ts';
+import type { FloatTensor } from '../base/tensor.ts';
+import { readCase, readLocateRequests, type LocateCase } from '../locate/case.ts';
+import { locate as trace, LOCATION_KINDS, type LocationKind, type LocationMap } from '../locate/location.ts';
+import { subjectSigma } from '../locate/noise.ts';
+import { measureRecall, PROJECTIONS, RECALL_PARTS, TOP_K, type Recall } from '../locate/recall.ts';
+import { spreadOf } from '../locate/spread.ts';
+import type { Model } from '../model/model.ts';
+import { readSafetensors, toFloats } from '../store/safetensors.ts';
+import { textOf, type Arguments } from './arguments.ts';
+import { makeFolder, readBytes, readJsonFile, writeWhole } from './disk.ts';
+import { openModel, watchOf, type Output } from './output.ts';
+
+/**
+ * `locate --model DIR --prompts FILE.json --out DIR`: where each prompt's answer is held and what each layer recalls. Writes
+ * `locate.json`; one line per prompt on stdout. σ is that of all subjects of the file together.
+ */
+export async function locate(args: Arguments, output: Output): Promise<void> {
+  const requests = readLocateRequests(await readJsonFile(textOf(args, 'prompts')));
+  const kinds = readKinds(textOf(args, 'kinds', LOCATION_KINDS.join(',')));
+  await makeFolder(textOf(args, 'out'));
+  const model = await openModel(args, output);
+  const watch = watchOf(output);
+  const noises = args.values['noise'] === undefined ? [] : await readNoises(textOf(args, 'noise'), requests.length);
+  const sigma = await subjectSigma(
+    model,
+    requests.map(({ subject }) => subject.trim()),
+  );
+  const prompts: unknown[] = [];
+  for (const [i, request] of requests.entries()) {
+    output.progress({ stage: 'prompts', done: i, total: requests.length, unit: 'prompts' });
+    const item = await readCase(model, request, undefined, watch);
+    const noise = noises[i];
+    const map = await trace(model, item, { kinds, sigma, ...(noise ? { noise } : {}) }, {}, watch);
+    const [recall] = await measureRecall(model, [item.ids], TOP_K, undefined, watch);
+    prompts.push({ ...item, ...mapToJson(map), ...recallToJson(recall) });
+    output.line({ prompt: item.prompt, ...answerOf(item), low: map.low, high: map.high, spread: spreadsOf(map) });
+  }
+  const about = { schema: 1, app: 'palimpsest', model: describe(model), settings: { kinds, sigma, topK: TOP_K } };
+  await writeWhole(join(textOf(args, 'out'), 'locate.json'), `${JSON.stringify({ ...about, prompts }, null, 1)}\n`);
+  await model.dispose();
+}
+
+// ---
+
+function readKinds(text: string): LocationKind[] {
+  const names = text.split(',').map((name) => name.trim());
+  const kinds = LOCATION_KINDS.filter((kind) => names.includes(kind));
+  const unknown = names.filter((name) => !kinds.some((kind) => kind === name));
+  if (unknown.length === 0) return kinds;
+  const advice = `use some of ${LOCATION_KINDS.join(',')}`;
+  throw new EditorError('invalid-input', 'choose what to restore', `--kinds has ${JSON.stringify(unknown[0])}`, advice);
+}
+
+/** `noise` of a single prompt, or `p0/noise`, `p1/noise`, …: [draws, subject tokens, d_model]; those absent are drawn. */
+async function readNoises(path: string, count: number): Promise<(FloatTensor | undefined)[]> {
+  const tensors = readSafetensors(await readBytes(path), path);
+  const noises = Array.from({ length: count }, (_, i) => {
+    const stored = tensors.get(`p${i}/noise`) ?? (count === 1 ? tensors.get('noise') : undefined);
+    return stored && toFloats(stored, 'noise');
+  });
+  if (noises.some((noise) => noise)) return noises;
+  const names = [...tensors.keys()].slice(0, 3).join(', ');
+  const advice = 'name the tensors p0/noise, p1/noise, …';
+  throw new EditorError('invalid-input', `read ${path}`, `it names ${names || 'nothing'}`, advice, { path });
+}
+
+function describe({ name, hash, description: { n_layers } }: Model) {
+  return { name, hash, n_layers };
+}
+
+function answerOf({ target, targetFrom }: LocateCase) {
+  return { target, targetFrom };
+}
+
+/** Scores [kind][token][layer], as probabilities and as their logarithms. */
+function mapToJson(map: LocationMap) {
+  const { low, high, draws, noiseLevel, kinds } = map;
+  const table = (of: 'probability' | 'logProbability') =>
+    Object.fromEntries(Object.entries(kinds).map(([kind, scores]) => [kind, linesOf(scores[of], map.layers)]));
+  return {
+    ...{ low: low.probability, high: high.probability, logLow: low.logProbability, logHigh: high.logProbability },
+    ...{ draws, noiseLevel, spread: spreadsOf(map) },
+    ...{ scores: table('probability'), logScores: table('logProbability') },
+  };
+}
+
+function spreadsOf({ kinds, low }: LocationMap) {
+  const entries = Object.entries(kinds).map(([kind, { probability }]) => [
+    kind,
+    spreadOf(probability, low.probability),
+  ]);
+  return Object.fromEntries(entries) as Record<string, ReturnType<typeof spreadOf>>;
+}
+
+/** Cosines and norms [part][layer], overlaps [projection][part][layer]. */
+function recallToJson(recall: Recall) {
+  const byPart = (of: (part: Recall[keyof Recall]) => Float64Array) =>
+    Object.fromEntries(RECALL_PARTS.map((part) => [part, [...of(recall[part])]]));
+  return {
+    cosines: byPart(({ cosine }) => cosine),
+    overlaps: Object.fromEntries(PROJECTIONS.map((each) => [each, byPart(({ overlap }) => overlap[each])])),
+    norms: { in: byPart(({ normIn }) => normIn), out: byPart(({ normOut }) => normOut) },
+  };
+}
+
+function linesOf(values: Float64Array, width: number): number[][] {
+  return Array.from({ length: values.length / width }, (_, i) => [...values.subarray(i * width, (i + 1) * width)]);
+}
