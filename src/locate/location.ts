@@ -144,8 +144,11 @@ export function putBlock(map: LocationMap, { kind, tokens, layers, probability, 
 
 // ---
 
-/** Tokens of all tails in a run at most: enough to keep the matrix products busy, few enough that tails differ little in length. */
+/** Tokens of all tails in a run at most: enough to keep the matrix products busy, and an abort is heard between two runs. */
 const TOKENS_AT_ONCE = 512;
+
+/** How much of the longest tail in a run the shortest must fill: the rest is padding. */
+const LEAST_FILLED = 0.8;
 
 type Yield = (block: CellBlock) => void;
 
@@ -191,7 +194,9 @@ async function inChunks(trace: Trace, work: (tails: Tails, tokens: readonly numb
   const end = item.ids.length;
   for (let token = item.subjectRange[0]; token < end;) {
     throwIfAborted(watch, 'locate');
-    const count = Math.max(1, Math.floor(TOKENS_AT_ONCE / (draws * (states.width - token))));
+    const longest = states.width - token;
+    const alike = Math.floor((1 - LEAST_FILLED) * longest) + 1;
+    const count = Math.max(1, Math.min(alike, Math.floor(TOKENS_AT_ONCE / (draws * longest))));
     const tokens = layersFrom(token, Math.min(end, token + count));
     await scope((s) => work(s.add(new Tails(trace, tokens)), tokens));
     token += count;

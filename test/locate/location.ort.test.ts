@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { readCase } from '../../src/locate/case.ts';
 import { locate } from '../../src/locate/location.ts';
+import { severedScores } from '../../src/locate/severed.ts';
 import type { Model } from '../../src/model/model.ts';
 import { largestDifference } from '../support/close.ts';
 import { fixtureModel } from '../support/models.ts';
@@ -28,6 +29,14 @@ sharedOrSkip()('the published causal tracing', () => {
         const scores = found.kinds[kind as keyof typeof names]?.probability ?? [];
         expect(largestDifference(scores, expected), `${kind} ${window}`).toBeLessThan(1e-5);
       }
+    }
+    for (const kind of ['mlp', 'attn'] as const) {
+      const [, end] = item.subjectRange;
+      const scores = await severedScores(model, item, kind, end - 1, noise, tensors.get('noise_second_draw'));
+      const found = scores.map(({ probability }) => probability);
+      expect(largestDifference(found, tensors.get(`severed/${kind}`)?.data ?? []), `severed ${kind}`).toBeLessThan(
+        1e-5,
+      );
     }
   });
 });

@@ -1,0 +1,66 @@
+import type { Watch } from '../base/tasks.ts';
+import type { Model } from '../model/model.ts';
+import type { PlacedPatches } from '../model/patch.ts';
+import type { LocateRequest } from './case.ts';
+import { measureSet, summarizeSet, type SetJournal, type SetSettings, type SetSummary } from './sets.ts';
+
+/** Who a prompt speaks of: somebody with a name, PersonX, or nobody any more. */
+export const PERSON_VARIANTS = ['named', 'personX', 'removed'] as const;
+
+/** One of them. */
+export type PersonVariant = (typeof PERSON_VARIANTS)[number];
+
+/** The first of the names that the published variants put in PersonX's place.   [methods.md 9.4] */
+export const NAMES: readonly string[] = ['Emily', 'Michael', 'James', 'William', 'Benjamin'];
+
+/**
+ * The same prompts with a name in place of PersonX (each prompt another, in turn), as they are, and without PersonX. Those
+ * that don't speak of PersonX are left out, and so are, without PersonX, those whose subject was nothing else.
+ * [methods.md 8.3]
+ */
+export function personVariants(
+  requests: readonly LocateRequest[],
+  names: readonly string[] = NAMES,
+): Record<PersonVariant, LocateRequest[]> {
+  const about = requests.filter(({ prompt, subject }) => ANY_PERSON.test(prompt.replace('{}', () => subject)));
+  const named = about.map((request, i) => rewrite(request, (text) => text.replace(PERSON, names[i % names.length])));
+  const removed = about.map((request) => rewrite(request, withoutPerson)).filter(({ subject }) => subject !== '');
+  return { named, personX: about, removed };
+}
+
+/**
+ * Whether what a model holds depends on who it is about: a set measured in all three variants, three lines beside each
+ * other.   [methods.md 8.3: decoupling]
+ */
+export async function measureDecoupling(
+  model: Model,
+  requests: readonly LocateRequest[],
+  settings: SetSettings = {},
+  journal: SetJournal = {},
+  watch?: Watch,
+  patches?: PlacedPatches,
+  state = '',
+): Promise<Record<PersonVariant, SetSummary>> {
+  const variants = personVariants(requests);
+  const lines: [PersonVariant, SetSummary][] = [];
+  for (const variant of PERSON_VARIANTS) {
+    const figures = await measureSet(model, variants[variant], settings, journal, watch, patches, state);
+    lines.push([variant, summarizeSet(figures)]);
+  }
+  return Object.fromEntries(lines) as Record<PersonVariant, SetSummary>;
+}
+
+// ---
+
+const PERSON = /\bPersonX\b/g;
+const ANY_PERSON = /\bPersonX\b/;
+
+function rewrite({ prompt, subject, target }: LocateRequest, change: (text: string) => string): LocateRequest {
+  const changed = { prompt: change(prompt), subject: change(subject) };
+  return target === undefined ? changed : { ...changed, target: change(target) };
+}
+
+/** Without PersonX, the apostrophe that follows and one of the spaces around. */
+function withoutPerson(text: string): string {
+  return text.replace(/(^|\s)PersonX(?:['’]s)?(?:\s|$)/g, (_, before: string) => before).trim();
+}

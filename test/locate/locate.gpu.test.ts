@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import type { LocateCase } from '../../src/locate/case.ts';
+import { locate, LOCATION_KINDS } from '../../src/locate/location.ts';
+import { measureRecall, RECALL_PARTS } from '../../src/locate/recall.ts';
+import { relative } from '../support/close.ts';
+import { testDevice } from '../support/device.ts';
+import { gpuOrSkip, webgpuTestDevice } from '../support/gpu.ts';
+import { randomPatches } from '../support/suffix-cases.ts';
+import { byteTokenizer, randomModel, TINY_CONFIGS } from '../support/tiny.ts';
+
+const ITEM: LocateCase = {
+  prompt: '',
+  subject: 'abc',
+  target: '',
+  targetFrom: 'request',
+  ids: [3, 5, 7, 9, 11, 2],
+  tokens: [],
+  subjectRange: [1, 4],
+  targetIds: [4, 8],
+};
+
+const describeGpu = await gpuOrSkip();
+
+describeGpu('locating on WebGPU', (gpu) => {
+  test.each(['gpt2', 'llama'] as const)(
+    '%s: the same noise gives the map and the recall of float64',
+    async (family) => {
+      const config = { ...TINY_CONFIGS[family], vocab_size: 256 };
+      const [found, exact] = await Promise.all(
+        [await webgpuTestDevice(gpu), await testDevice('float64')].map(async (device) => {
+          const model = await randomModel(config, device, 1, byteTokenizer());
+          const patches = randomPatches(model);
+          const map = await locate(model, ITEM, { draws: 3, window: 2 }, {}, {}, patches);
+          const [recall] = await measureRecall(model, [ITEM.ids], 10, patches);
+          return { map, recall };
+        }),
+      );
+      for (const kind of LOCATION_KINDS) {
+        const [a, b] = [found, exact].map(({ map }) => map.kinds[kind]?.probability ?? []);
+        expect(relative(a, b), kind).toBeLessThan(1e-5);
+      }
+      for (const part of RECALL_PARTS) {
+        expect(relative(found.recall[part].cosine, exact.recall[part].cosine), part).toBeLessThan(1e-4);
+      }
+    },
+  );
+});
