@@ -51,7 +51,7 @@ export interface SetSummary {
 /** Figures that were computed before, and who hears of new ones: a journal keeps both. By `promptKey`. */
 export interface SetJournal {
   readonly known?: (key: string) => Promise<PromptFigures | undefined> | PromptFigures | undefined;
-  readonly keep?: (key: string, figures: PromptFigures, index: number) => Promise<unknown> | void;
+  readonly keep?: (key: string, figures: PromptFigures, index: number) => unknown;
 }
 
 /**

@@ -120,6 +120,36 @@ sharedOrSkip()('headless', () => {
     });
   });
 
+  describe('locate', () => {
+    test('scores with stored noise, cosines and overlaps; without a target, what the model says', async () => {
+      const { prompt, subject, tokens, answer, kinds } = readFixtureJson<{
+        prompt: string;
+        subject: string;
+        tokens: string[];
+        answer: string;
+        kinds: { state: { low: number; high: number } };
+      }>('golden/tracing/case0.json');
+      const prompts = headless.write('prompts.json', [{ prompt, subject }]);
+      const noise = ['--noise', fixture('golden/tracing/case0.safetensors')];
+      const args = ['--model', GPT2, '--prompts', prompts, '--kinds', 'hidden', ...noise, '--out', headless.folder];
+      const { code, lines, stderr } = await headless.run('locate', ...args);
+      expect(code, stderr.join('\n')).toBe(0);
+      expect(lines).toMatchObject([{ prompt, target: answer, targetFrom: 'model', spread: { hidden: {} } }]);
+      const file = JSON.parse(await readFile(join(headless.folder, 'locate.json'), 'utf8')) as Located;
+      const [found] = file.prompts;
+      expect(found.low).toBeCloseTo(kinds.state.low, 5);
+      expect(found.high).toBeCloseTo(kinds.state.high, 5);
+      expect(Object.keys(found.scores)).toEqual(['hidden']);
+      expect(found.tokens).toEqual(tokens);
+      const expected = readFixtureTensors('golden/tracing/case0.safetensors').get('scores/state')?.data ?? [];
+      expect(largestDifference(found.scores['hidden'].flat(), expected)).toBeLessThan(1e-4);
+      expect(found.cosines['attn']).toHaveLength(6);
+      expect(found.overlaps['embedding']['block']).toHaveLength(6);
+      const unknown = ['--model', GPT2, '--prompts', prompts, '--kinds', 'mlps', '--out', headless.folder];
+      expectFault(await headless.fail(2, 'locate', ...unknown), 'invalid-input', ['"mlps"', 'hidden,mlp,attn']);
+    });
+  });
+
   describe('what is refused, with exit code, code, values and advice', () => {
     test.each<[string, number, readonly string[], string, readonly string[]]>([
       ['no command', 2, [], 'invalid-input', ['no command was given', 'describe, generate, forward, edit']],
@@ -243,6 +273,18 @@ sharedOrSkip()('headless', () => {
 });
 
 // ---
+
+/** What `locate.json` holds, as far as it is read here. */
+interface Located {
+  readonly prompts: readonly {
+    readonly tokens: readonly string[];
+    readonly low: number;
+    readonly high: number;
+    readonly scores: Readonly<Record<string, readonly number[][]>>;
+    readonly cosines: Readonly<Record<string, readonly number[]>>;
+    readonly overlaps: Readonly<Record<string, Readonly<Record<string, readonly number[]>>>>;
+  }[];
+}
 
 /** A fault of this code, whose message says these things in the grammar of all messages. */
 function expectFault({ code, error, what, found, advice }: Fault, expected: string, texts: readonly string[]): void {
