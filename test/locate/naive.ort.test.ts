@@ -28,8 +28,11 @@ const CASES: readonly [string, LocateCase, number][] = [
   ['one token', { ...SIX_TOKENS, ids: [5], subjectRange: [0, 1] }, 2],
 ];
 
-describe.each(['gpt2', 'llama'] as const)('%s', (family) => {
-  test.each(CASES)('what is gone on from kept states is the whole computation: %s', async (_, item, window) => {
+describe.each([
+  ['gpt2', CASES],
+  ['llama', CASES.slice(1, 3)],
+] as const)('%s', (family, cases) => {
+  test.each(cases)('what is gone on from kept states is the whole computation: %s', async (_, item, window) => {
     const model = await randomModel({ ...TINY_CONFIGS[family], ...FOUR_LAYERS[family] }, await testDevice('float64'));
     const patches = randomPatches(model);
     const noise = drawNoise([2, item.subjectRange[1] - item.subjectRange[0], 16], 1, 5);
