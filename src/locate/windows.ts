@@ -21,6 +21,15 @@ export function windowAt(layer: number, width: number, n_layers: number): LayerW
   };
 }
 
+/**
+ * How wide windows are where nobody says: the published ten layers, of 28 in the shallowest model they were published for.
+ * In a model that is less deep they would cover nearly all of it around any layer, so there it is the same share, but odd,
+ * with as many layers above as below.
+ */
+export function usualWindow(n_layers: number): number {
+  return n_layers < 28 ? 2 * Math.floor((5 / 28) * n_layers) + 1 : 10;
+}
+
 /** The windows of all layers. Equal ones are one, and those that begin together are neighbours. Highest start first. */
 export function groupWindows(width: number, n_layers: number): WindowGroup[] {
   const starts = new Map<number, Map<number, number[]>>();

@@ -4,6 +4,7 @@ import { readCase, readLocateRequests, type LocateCase } from '../../src/locate/
 import { personVariants } from '../../src/locate/decoupling.ts';
 import { locate, LOCATION_KINDS, type CellBlock } from '../../src/locate/location.ts';
 import { drawNoise, subjectSigma } from '../../src/locate/noise.ts';
+import { completeSettings, measureRelations, type RelationPrompt } from '../../src/locate/relations.ts';
 import { measureSet, promptKey, summarizeSet, type PromptFigures } from '../../src/locate/sets.ts';
 import { baselineScores, startTrace, Tails } from '../../src/locate/trace.ts';
 import { floats } from '../../src/model/batch.ts';
@@ -162,6 +163,33 @@ describe('sets', () => {
       expect.arrayContaining(['cosine.mlp', 'overlap.lens.attn', 'normOut.block', 'lens.residual', 'effect.hidden']),
     );
     for (const line of Object.values(measured)) expect(line.length).toBe(3);
+  });
+
+  test('relations, sides and persons are parts of one set; a prompt is measured once', async () => {
+    const prompts: RelationPrompt[] = requests.map((request, i) => {
+      return i < 2
+        ? { ...request, relation: 'xNeed', kind: 'commonsense' }
+        : { ...request, relation: 'end', kind: 'fact' };
+    });
+    const settings = await completeSettings(model, prompts, { draws: 2, kinds: ['hidden'], topK: 5 });
+    const kept = new Map<string, PromptFigures>();
+    const journal = {
+      known: (key: string) => kept.get(key),
+      keep: (key: string, one: PromptFigures) => kept.set(key, one),
+    };
+    const { relations, kinds, decoupling } = await measureRelations(model, prompts, settings, journal);
+    const figures = await measureSet(model, prompts, settings, journal);
+    expect(relations.map(({ relation, kind }) => [relation, kind])).toEqual([
+      ['xNeed', 'commonsense'],
+      ['end', 'fact'],
+    ]);
+    expect(relations[0].summary).toEqual(summarizeSet(figures.slice(0, 2)));
+    expect(kinds).toEqual({ commonsense: relations[0].summary, fact: relations[1].summary });
+    const { lines } = decoupling.personX;
+    expect(lines['cosine.mlp']).toEqual(summarizeSet(figures).lines['cosine.mlp']);
+    expect(lines['effect.hidden']).toBeUndefined();
+    expect(decoupling.named.n).toBe(3);
+    expect(kept.size).toBe(4 * 3);
   });
 
   test('PersonX by name and without', () => {

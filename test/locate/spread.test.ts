@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { makeRandom, normal } from '../../src/base/random.ts';
 import { bootstrapMean, spreadOf } from '../../src/locate/spread.ts';
-import { groupWindows, windowAt } from '../../src/locate/windows.ts';
+import { groupWindows, usualWindow, windowAt } from '../../src/locate/windows.ts';
 
 test.each([
   ['one cell', [0.1, 0.9, 0.1, 0.1], { entropy: 0, top3: 1 }],
@@ -46,6 +46,10 @@ test('windows are cut off at both ends of the model', () => {
   ]);
   expect(ends(10, 12)[0]).toEqual([0, 5]);
   expect(ends(10, 12)[11]).toEqual([6, 12]);
+});
+
+test('a model of few layers has windows of a few', () => {
+  expect([1, 3, 6, 8, 12, 24, 28, 48].map(usualWindow)).toEqual([1, 1, 3, 3, 5, 9, 10, 10]);
 });
 
 test.each([1, 2, 3, 10])('windows of %d: every layer is in one group, under its own', (width) => {
