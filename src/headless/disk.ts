@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, open, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { EditorError } from '../base/errors.ts';
 import type { ByteFile, Bytes } from '../store/byte-file.ts';
@@ -60,6 +60,11 @@ export async function readLines(path: string): Promise<string[]> {
 /** Writes a whole file. Throws `invalid-input` where that can't be done. */
 export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
   await writeFile(path, content).catch((cause: unknown) => Promise.reject(unwritable(path, cause)));
+}
+
+/** Adds a line to a file. Throws `invalid-input` where that can't be done. */
+export async function appendLine(path: string, line: string): Promise<void> {
+  await appendFile(path, `${line}\n`).catch((cause: unknown) => Promise.reject(unwritable(path, cause)));
 }
 
 /** Makes a folder, and those above it, unless it is there. Throws `invalid-input`. */

@@ -5,6 +5,7 @@ import { describe } from './describe.ts';
 import { edit } from './edit.ts';
 import { forward } from './forward.ts';
 import { generate } from './generate.ts';
+import { locateSets } from './locate-sets.ts';
 import { locate } from './locate.ts';
 import type { Output } from './output.ts';
 
@@ -25,6 +26,10 @@ const COMMANDS = {
   locate: {
     run: locate,
     usage: '--model DIR --prompts FILE.json [--kinds hidden,mlp,attn] [--noise FILE.safetensors] --out DIR',
+  },
+  'locate-sets': {
+    run: locateSets,
+    usage: '--model DIR [--prompts FILE.json] [--draws 10] [--window LAYERS] [--journal FILE.jsonl] --out FILE.json',
   },
 } satisfies Record<string, { run: (args: Arguments, output: Output) => Promise<void>; usage: string }>;
 

@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import { completeSettings, measureRelations, readRelationPrompts } from '../locate/relations.ts';
+import { SET_FILES, writeSetFile } from '../locate/set-file.ts';
+import type { PromptFigures, SetJournal } from '../locate/sets.ts';
+import { parseJson } from '../store/json.ts';
+import { textOf, wholeOf, type Arguments } from './arguments.ts';
+import { appendLine, readJsonFile, readLines, writeWhole } from './disk.ts';
+import { openModel, watchOf, type Output } from './output.ts';
+
+/**
+ * `locate-sets --model DIR --out FILE.json`: the sets that travel with a model, so that a page shows them at once. Asks what
+ * lies beside the model unless `--prompts` names a file; one line per relation on stdout. With a journal, what an earlier
+ * run computed isn't computed again.
+ */
+export async function locateSets(args: Arguments, output: Output): Promise<void> {
+  const folder = textOf(args, 'model');
+  const prompts = readRelationPrompts(await readJsonFile(textOf(args, 'prompts', join(folder, SET_FILES.prompts))));
+  const journal = args.values['journal'] === undefined ? {} : await openJournal(textOf(args, 'journal'));
+  const draws = wholeOf(args, 'draws', 10, 1, 1000);
+  const window = wholeOf(args, 'window', 0, 1, 1000);
+  const model = await openModel(args, output);
+  const { name, hash, device } = model;
+  const settings = await completeSettings(model, prompts, { draws, ...(window > 0 ? { window } : {}) });
+  const sets = await measureRelations(model, prompts, settings, journal, watchOf(output));
+  const about = { model: { name, hash }, computedAt: new Date().toISOString(), command: commandOf(args) };
+  const { kind, float } = device;
+  await writeWhole(textOf(args, 'out'), writeSetFile({ schema: 1, ...about, device: kind, float, settings, ...sets }));
+  for (const { summary, ...of } of sets.relations) output.line({ ...of, n: summary.n, figures: summary.figures });
+  await model.dispose();
+}
+
+// ---
+
+/** What of the options decides the figures, as one would type it. */
+function commandOf({ command, values }: Arguments): string {
+  const given = Object.entries(values).filter(([name, value]) => name !== 'journal' && typeof value === 'string');
+  return ['npm run --silent headless --', command, ...given.map(([name, value]) => `--${name} ${String(value)}`)].join(
+    ' ',
+  );
+}
+
+/** One prompt a line, `[key, figures]`; a line that an abort has cut off counts for nothing. */
+async function openJournal(path: string): Promise<SetJournal> {
+  const known = new Map<string, PromptFigures>();
+  for (const line of await readLines(path)) {
+    const json = parseJson(new TextEncoder().encode(line));
+    if (!('value' in json)) continue;
+    const [key, { lines, figures }] = json.value as [
+      string,
+      { lines: Record<string, number[]>; figures: PromptFigures['figures'] },
+    ];
+    const typed = Object.entries(lines).map(([name, values]) => [name, Float64Array.from(values)] as const);
+    known.set(key, { lines: Object.fromEntries(typed), figures });
+  }
+  const plain = (_: string, value: unknown) => (value instanceof Float64Array ? [...value] : value);
+  return {
+    known: (key) => known.get(key),
+    keep: (key, figures) => appendLine(path, JSON.stringify([key, figures], plain)),
+  };
+}
