@@ -1,14 +1,25 @@
 import { EditorError } from '../base/errors.ts';
 import { throwIfAborted, type Watch } from '../base/tasks.ts';
 import type { FloatTensor } from '../base/tensor.ts';
+import type { DeviceTensor } from '../device/memory.ts';
 import { scope } from '../device/scope.ts';
 import type { SiteKind } from '../model/hooks.ts';
 import type { Model } from '../model/model.ts';
 import type { PlacedPatches } from '../model/patch.ts';
 import type { LocateCase } from './case.ts';
 import { checkNoise, drawNoise, NOISE_SIGMAS, subjectSigma } from './noise.ts';
-import { baselineScores, startTrace, Tails, type TargetScore, type Trace } from './trace.ts';
-import { groupWindows, type WindowGroup } from './windows.ts';
+import { stateStrands, windowStrands, type Climb } from './strands.ts';
+import {
+  baselineScores,
+  climb,
+  forceOnce,
+  restoreAtTop,
+  startTrace,
+  type ClimbOptions,
+  type TargetScore,
+  type Trace,
+} from './trace.ts';
+import { groupWindows } from './windows.ts';
 
 /** What is restored: the hidden state behind a layer, or the outputs of its MLP or attention in a window of layers. */
 export type LocationKind = 'hidden' | SiteKind;
@@ -112,19 +123,14 @@ export async function locate(
       observer.cells?.(block);
       watch?.progress?.({ stage: 'locate', done, total: size * kinds.length, unit: 'cells' });
     };
-    const before = Array.from({ length: first }, (_, token) => token);
+    const before = range(0, first);
     for (const kind of kinds) {
-      if (first > 0)
-        yieldBlock(
-          makeBlock(
-            kind,
-            before,
-            layersFrom(0, n_layers),
-            before.map(() => baseline.low),
-          ),
-        );
+      if (first > 0) {
+        const low = before.map(() => range(0, n_layers).map(() => baseline.low));
+        yieldBlock(makeBlock(kind, before, range(0, n_layers), low));
+      }
       if (kind === 'hidden') await restoreStates(trace, yieldBlock);
-      else for (const group of groupWindows(window, n_layers)) await restoreWindows(trace, kind, group, yieldBlock);
+      else await restoreWindows(trace, kind, window, yieldBlock);
     }
     return map;
   });
@@ -144,73 +150,80 @@ export function putBlock(map: LocationMap, { kind, tokens, layers, probability, 
 
 // ---
 
-/** Tokens of all tails in a run at most: enough to keep the matrix products busy, and an abort is heard between two runs. */
-const TOKENS_AT_ONCE = 512;
-
-/** How much of the longest tail in a run the shortest must fill: the rest is padding. */
-const LEAST_FILLED = 0.8;
+/** Tokens of all strands in a run, about: enough to keep the matrix products busy, and an abort is heard between two runs. */
+const TOKENS_AT_ONCE = 1024;
 
 type Yield = (block: CellBlock) => void;
 
-/** Hidden states, from the top down: the higher the layer, the less is left to run. */
+/** Hidden states, from the last token back: the nearer the end, the less is left to run, and the sooner something is seen. */
 async function restoreStates(trace: Trace, yieldBlock: Yield): Promise<void> {
-  for (let layer = trace.model.description.n_layers - 1; layer >= 0; layer--) {
-    await inChunks(trace, async (tails, tokens) => {
-      const scores = await tails.toTop(layer + 1, tails.enter(layer + 1, 'clean'));
-      yieldBlock(makeBlock('hidden', tokens, [layer], scores));
-    });
+  const { n_layers } = trace.model.description;
+  for (const token of tokensOf(trace)) {
+    throwIfAborted(trace.watch, 'locate');
+    const corrupted = trace.logp.subarray(trace.readings.length);
+    yieldBlock(makeBlock('hidden', [token], [n_layers - 1], [[restoreAtTop(trace, token, corrupted)]]));
+    for (const layers of chunksOf(trace, token, range(0, n_layers - 1))) {
+      await climbAndYield(trace, 'hidden', token, stateStrands(layers, n_layers), {}, yieldBlock);
+    }
   }
 }
 
-/**
- * Windows that begin together share what lies below their ends: one chain of restored modules, from which each window
- * branches off where it ends. In the first layer only the restored tokens change.
- */
-async function restoreWindows(
+/** Modules in windows. In a window's first layer only the restored token changes, which is found for all tokens at once. */
+async function restoreWindows(trace: Trace, kind: SiteKind, window: number, yieldBlock: Yield): Promise<void> {
+  const { states, draws, model } = trace;
+  const { n_layers } = model.description;
+  const groups = groupWindows(window, n_layers);
+  const forced = { kind, states, row: () => 0 };
+  await scope(async (s) => {
+    const tokens = tokensOf(trace);
+    const begun = new Map<number, DeviceTensor>();
+    for (const { start } of groups) {
+      throwIfAborted(trace.watch, 'locate');
+      if (start < n_layers - 1) begun.set(start + 1, s.add(await forceOnce(trace, start, tokens, forced)));
+    }
+    for (const [i, token] of tokens.entries()) {
+      const options: ClimbOptions = { forced, begun: (layer) => ({ states: begun.get(layer), row: i * draws }) };
+      for (const some of chunksOf(trace, token, groups)) {
+        await climbAndYield(trace, kind, token, windowStrands(some, n_layers), options, yieldBlock);
+      }
+    }
+  });
+}
+
+async function climbAndYield(
   trace: Trace,
-  kind: SiteKind,
-  { start, ends }: WindowGroup,
+  kind: LocationKind,
+  token: number,
+  strands: Climb,
+  options: ClimbOptions,
   yieldBlock: Yield,
 ): Promise<void> {
-  const { states, model } = trace;
-  const { n_layers } = model.description;
-  const forced = { kind, states, row: () => 0 };
-  await inChunks(trace, (tails, tokens) =>
-    scope(async (s) => {
-      let layer = Math.min(start + 1, n_layers - 1);
-      let x = layer > start ? tails.enter(layer, s.add(await tails.first(start, forced))) : tails.enter(layer);
-      for (const { end, layers } of ends) {
-        for (; layer < Math.min(end, n_layers - 1); layer++) x = await tails.pass(s, layer, x, forced);
-        const scores = await tails.toTop(layer, x, end === n_layers ? forced : undefined);
-        yieldBlock(makeBlock(kind, tokens, layers, scores));
-      }
-    }),
-  );
+  const found = await climb(trace, token, strands, options);
+  const cells = strands.cells.flatMap((layers, i) => layers.map((layer) => ({ layer, score: found[i].score })));
+  const layers = cells.map(({ layer }) => layer);
+  yieldBlock(makeBlock(kind, [token], layers, [cells.map(({ score }) => score)]));
 }
 
-/** Does work for all tokens from the subject on, some of similar place at once. */
-async function inChunks(trace: Trace, work: (tails: Tails, tokens: readonly number[]) => Promise<void>): Promise<void> {
-  const { item, states, draws, watch } = trace;
-  const end = item.ids.length;
-  for (let token = item.subjectRange[0]; token < end;) {
-    throwIfAborted(watch, 'locate');
-    const longest = states.width - token;
-    const alike = Math.floor((1 - LEAST_FILLED) * longest) + 1;
-    const count = Math.max(1, Math.min(alike, Math.floor(TOKENS_AT_ONCE / (draws * longest))));
-    const tokens = layersFrom(token, Math.min(end, token + count));
-    await scope((s) => work(s.add(new Tails(trace, tokens)), tokens));
-    token += count;
-  }
+/** Tokens that a restoration can change anything at, the last one first. */
+function tokensOf({ item }: Trace): number[] {
+  return range(item.subjectRange[0], item.ids.length).reverse();
 }
 
-/** One score a token, the same for all these layers. */
+/** As many strands as may be run at once, one at least. */
+function chunksOf<T>({ draws, states }: Trace, token: number, strands: readonly T[]): T[][] {
+  const most = Math.max(1, Math.floor(TOKENS_AT_ONCE / (draws * (states.width - token))));
+  const starts = range(0, Math.ceil(strands.length / most));
+  return starts.map((i) => strands.slice(i * most, (i + 1) * most));
+}
+
+/** @param scores [tokens][layers] */
 function makeBlock(
   kind: LocationKind,
   tokens: readonly number[],
   layers: readonly number[],
-  scores: readonly TargetScore[],
+  scores: readonly (readonly TargetScore[])[],
 ): CellBlock {
-  const fill = (of: keyof TargetScore) => Float64Array.from(scores.flatMap((score) => layers.map(() => score[of])));
+  const fill = (of: keyof TargetScore) => Float64Array.from(scores.flat(), (score) => score[of]);
   return { kind, tokens, layers, probability: fill('probability'), logProbability: fill('logProbability') };
 }
 
@@ -218,7 +231,7 @@ function emptyScores(size: number): KindScores {
   return { probability: new Float64Array(size).fill(NaN), logProbability: new Float64Array(size).fill(NaN) };
 }
 
-function layersFrom(start: number, end: number): number[] {
+function range(start: number, end: number): number[] {
   return Array.from({ length: end - start }, (_, i) => start + i);
 }
 

@@ -1,7 +1,7 @@
 import { throwIfAborted, type Watch } from '../base/tasks.ts';
 import { f64, type FloatTensor } from '../base/tensor.ts';
 import type { DeviceTensor } from '../device/memory.ts';
-import { scope, type Scope } from '../device/scope.ts';
+import { scope } from '../device/scope.ts';
 import type { SiteKind } from '../model/hooks.ts';
 import type { Model } from '../model/model.ts';
 import type { PlacedPatches } from '../model/patch.ts';
@@ -12,12 +12,11 @@ import {
   resumeBlock,
   type Exchange,
   type KeptStates,
-  type Picked,
   type PlacedTails,
-  type Tail,
 } from '../model/resume.ts';
 import { labelScores } from '../model/score.ts';
 import type { LocateCase } from './case.ts';
+import type { Climb, Strand } from './strands.ts';
 
 /** How likely the target is: exp of the mean log probability of its tokens, and that mean; both averaged over the draws. */
 export interface TargetScore {
@@ -36,6 +35,8 @@ export interface Trace {
   readonly draws: number;
   /** Tokens that predict the target's. */
   readonly readings: readonly number[];
+  /** Log probability of each of the target's tokens in each row [1 + draws, target tokens]. */
+  readonly logp: Float64Array;
   readonly patches: PlacedPatches | undefined;
   readonly watch: Watch | undefined;
   dispose(): void;
@@ -62,139 +63,168 @@ export async function startTrace(
     added.data.set(from, ((draw + 1) * row.length + subjectRange[0]) * d);
   }
   const rows = Array.from({ length: draws + 1 }, () => row);
-  const states = await keepStates(model, rows, added, patches, watch);
   const readings = targetIds.map((_, i) => ids.length - 1 + i);
-  return { model, item, states, draws, readings, patches, watch, dispose: () => states.dispose() };
+  return scope(async (s) => {
+    const states = s.add(await keepStates(model, rows, added, patches, watch));
+    const read = rows.flatMap((_, i) => readings.map((token) => i * row.length + token));
+    const labels = rows.flatMap(() => targetIds);
+    const logp = await labelScores(model, states.streams[model.blocks.length], read, labels);
+    s.release(states);
+    return { model, item, states, draws, readings, logp, patches, watch, dispose: () => states.dispose() };
+  });
 }
 
 /** The clean row's score, and the mean of the corrupted ones'. */
-export async function baselineScores(trace: Trace): Promise<{ high: TargetScore; low: TargetScore }> {
-  const { states, readings, model, item } = trace;
-  const rows = Array.from({ length: states.rows }, (_, row) => readings.map((token) => row * states.width + token));
-  const labels = rows.flatMap(() => item.targetIds);
-  const logp = await labelScores(model, states.streams[model.blocks.length], rows.flat(), labels);
+export function baselineScores({ logp, readings, draws }: Trace): { high: TargetScore; low: TargetScore } {
   const n = readings.length;
-  const [high] = averageScores(logp.subarray(0, n), 1, n);
-  const [low] = averageScores(logp.subarray(n), trace.draws, n);
-  return { high, low };
+  return { high: averageScore(logp.subarray(0, n), 1), low: averageScore(logp.subarray(n), draws) };
 }
 
-/** Module outputs that tails take for their own at their first token: those of a kept row there, at every layer. */
+/** The module outputs that take the place of a token's own: those of a kept row at that token. */
 export interface Forced {
   readonly kind: SiteKind;
   readonly states: KeptStates;
-  readonly row: (tail: Tail) => number;
+  /** The kept row that serves a corrupted one. */
+  readonly row: (corrupted: number) => number;
 }
 
 /**
- * The corrupted rows gone on from some tokens: a tail for each token and draw, with that token in column 0. What lies
- * before and below a restored cell is as it was and comes from the kept states; only what lies above it is run.
+ * What leaves a corrupted layer at some tokens, each alone, when a module's output is forced there: nothing else has
+ * changed yet, so no other token needs to be run.
+ *
+ * @returns [tokens · draws, d_model]
  */
-export class Tails {
-  readonly #trace: Trace;
-  readonly #whole: PlacedTails;
-  /** At the last layer only the tokens that predict the target's ask. */
-  readonly #top: PlacedTails;
-
-  /** @param tokens prompt tokens, of the subject's first on: earlier ones are clean */
-  constructor(trace: Trace, tokens: readonly number[]) {
-    const { model, states, draws, readings } = trace;
-    const tails = tokens.flatMap((from) =>
-      Array.from({ length: draws }, (_, draw) => ({ row: draw + 1, from, to: states.width })),
-    );
-    this.#trace = trace;
-    this.#whole = placeTails(model, states, tails);
-    this.#top = placeTails(model, states, tails, () => readings);
-  }
-
-  /**
-   * What enters a layer when everything below is corrupted.
-   *
-   * @param first the first tokens' states instead [tails, d_model]; `clean` for those of the clean row
-   */
-  enter(layer: number, first?: DeviceTensor | 'clean'): Picked {
-    const { states } = this.#trace;
-    const { tails, width } = this.#whole;
-    const rows = new Int32Array(tails.length * width);
-    for (const [b, { row, from, to }] of tails.entries()) {
-      // Pads take the last token: any would do.
-      for (let i = 0; i < width; i++) rows[b * width + i] = row * states.width + Math.min(from + i, to - 1);
-      if (first) rows[b * width] = first === 'clean' ? from : states.rows * states.width + b;
-    }
-    return { from: states.streams[layer], given: first === 'clean' ? undefined : first, rows };
-  }
-
-  /** What leaves a corrupted layer at the first tokens when a module's output is forced there: [tails, d_model]. */
-  async first(layer: number, forced: Forced): Promise<DeviceTensor> {
-    const { model, states } = this.#trace;
-    const tails = this.#whole.tails.map((tail) => ({ ...tail, to: tail.from + 1 }));
-    return scope(async (s) => {
-      const placed = s.add(placeTails(model, states, tails));
-      const rows = Int32Array.from(tails, ({ row, from }) => row * states.width + from);
-      return this.#run(placed, layer, { from: states.streams[layer], rows }, forced);
-    });
-  }
-
-  /** Through one block, all tokens. What leaves it is the scope's. */
-  async pass(s: Scope, layer: number, x: Picked, forced?: Forced): Promise<Picked> {
-    const from = s.add(await this.#run(this.#whole, layer, x, forced));
-    return { from, rows: everyRow(from.shape[0]) };
-  }
-
-  /** From what enters a layer to the top: the score of each token's tails. */
-  async toTop(layer: number, x: Picked, forced?: Forced): Promise<TargetScore[]> {
-    const { model, item, draws, watch } = this.#trace;
-    const last = model.blocks.length - 1;
-    const labels = this.#top.tails.flatMap(() => item.targetIds);
-    const score = async (top: DeviceTensor, rows: Int32Array) =>
-      averageScores(await labelScores(model, top, [...rows], labels), draws, item.targetIds.length);
-    if (layer > last)
-      return score(
-        x.from,
-        Int32Array.from(this.#top.asked, (index) => x.rows[index]),
-      );
-    return scope(async (s) => {
-      let input = x;
-      for (let at = layer; at < last; at++) {
-        throwIfAborted(watch, 'locate');
-        input = await this.pass(s, at, input, forced);
-      }
-      const top = s.add(await this.#run(this.#top, last, input, forced));
-      return score(top, everyRow(top.shape[0]));
-    });
-  }
-
-  dispose(): void {
-    this.#whole.dispose();
-    this.#top.dispose();
-  }
-
-  #run(placed: PlacedTails, layer: number, x: Picked, forced?: Forced): Promise<DeviceTensor> {
-    const { model, states, patches } = this.#trace;
-    const exchange = forced ? { [forced.kind]: exchangeFirst(placed, layer, forced) } : {};
+export async function forceOnce(
+  trace: Trace,
+  layer: number,
+  tokens: readonly number[],
+  forced: Forced,
+): Promise<DeviceTensor> {
+  const { model, states, draws, patches } = trace;
+  const tails = tokens.flatMap((from) =>
+    Array.from({ length: draws }, (_, draw) => ({ row: draw + 1, from, to: from + 1 })),
+  );
+  return scope(async (s) => {
+    const placed = s.add(placeTails(model, states, tails));
+    const x = {
+      from: states.streams[layer],
+      rows: Int32Array.from(tails, ({ row, from }) => row * states.width + from),
+    };
+    const exchange = exchangeFirst(placed, layer, forced, () => true);
     return resumeBlock(model, layer, states, placed, x, exchange, patches);
-  }
+  });
+}
+
+/** What a strand that begins with a restored module has at its token: a row for each draw, from this one on. */
+export interface Begun {
+  readonly states: DeviceTensor | undefined;
+  readonly row: number;
+}
+
+/** What strands are run with. */
+export interface ClimbOptions {
+  readonly forced?: Forced;
+  /** By the layer that a strand enters first; see `forceOnce`. */
+  readonly begun?: (layer: number) => Begun;
+}
+
+/**
+ * Runs the strands of one token up to the top. What lies before the token, and below the place where a strand leaves the
+ * corrupted run, is as it was there and comes from the kept states.
+ *
+ * @param token prompt token, of the subject's first on: earlier ones are clean
+ * @returns     scores of the strands at the top, each with its log probabilities [draws, target tokens]
+ */
+export async function climb(
+  trace: Trace,
+  token: number,
+  { layers }: Climb,
+  { forced, begun }: ClimbOptions,
+): Promise<{ score: TargetScore; logp: Float64Array }[]> {
+  const { model, item, states, draws, readings, patches, watch } = trace;
+  const tail = (draw: number) => ({ row: draw + 1, from: token, to: states.width });
+  return scope(async (s) => {
+    let below: DeviceTensor | undefined;
+    for (const [layer, strands] of layers.entries()) {
+      if (strands.length === 0) continue;
+      throwIfAborted(watch, 'locate');
+      const tails = strands.flatMap(() => Array.from({ length: draws }, (_, draw) => tail(draw)));
+      const isTop = layer === layers.length - 1;
+      const placed = s.add(placeTails(model, states, tails, isTop ? () => readings : undefined));
+      const first = strands.some((strand) => strand.first === 'module') ? begun?.(layer) : undefined;
+      const rows = rowsOf(strands, trace, token, below?.shape[0] ?? 0, first?.row ?? 0);
+      const x = { from: states.streams[layer], given: below, more: first?.states, rows };
+      const isForced = (index: number) => strands[Math.floor(index / draws)].forced;
+      const exchange = forced ? exchangeFirst(placed, layer, forced, isForced) : {};
+      const above = s.add(await resumeBlock(model, layer, states, placed, x, exchange, patches));
+      for (const used of below ? [below, placed] : [placed]) s.release<{ dispose(): void }>(used).dispose();
+      below = above;
+    }
+    if (!below) return [];
+    const n = readings.length;
+    const labels = Array.from({ length: below.shape[0] }, (_, i) => item.targetIds[i % n]);
+    const logp = await labelScores(model, below, [...everyRow(labels.length)], labels);
+    return Array.from({ length: labels.length / (draws * n) }, (_, i) => {
+      const own = logp.slice(i * draws * n, (i + 1) * draws * n);
+      return { score: averageScore(own, draws), logp: own };
+    });
+  });
+}
+
+/**
+ * The score when a token's state is restored behind the last layer: only what is read at that very token changes.
+ *
+ * @param logp of the rows in which it is restored [draws, target tokens]
+ */
+export function restoreAtTop({ logp: clean, readings, draws }: Trace, token: number, logp: Float64Array): TargetScore {
+  const restored = logp.map((value, i) => {
+    const reading = i % readings.length;
+    return readings[reading] === token ? clean[reading] : value;
+  });
+  return averageScore(restored, draws);
 }
 
 // ---
 
-function exchangeFirst({ tails, width, asked }: PlacedTails, layer: number, { kind, states, row }: Forced): Exchange {
-  const rows = asked.map((index, i) => {
-    const tail = tails[Math.floor(index / width)];
-    return index % width === 0 ? asked.length + row(tail) * states.width + tail.from : i;
-  });
-  return { given: states.outputs[layer][kind], rows };
+/** Where each strand's tokens come from: the kept states, behind them those of the strands below, behind them `begun`. */
+function rowsOf(strands: readonly Strand[], trace: Trace, token: number, below: number, begun: number): Int32Array {
+  const { states, draws } = trace;
+  const width = states.width - token;
+  const kept = states.rows * states.width;
+  const rows = new Int32Array(strands.length * draws * width);
+  for (const [i, strand] of strands.entries()) {
+    for (let draw = 0; draw < draws; draw++) {
+      const at = (i * draws + draw) * width;
+      const from =
+        strand.below === null ? (draw + 1) * states.width + token : kept + (strand.below * draws + draw) * width;
+      for (let column = 0; column < width; column++) rows[at + column] = from + column;
+      if (strand.first === 'clean') rows[at] = token;
+      if (strand.first === 'module') rows[at] = kept + below + begun + draw;
+    }
+  }
+  return rows;
 }
 
-/** Log probabilities [cells, draws, target tokens] → the score of each cell. */
-function averageScores(logp: Float64Array, draws: number, tokens: number): TargetScore[] {
-  return Array.from({ length: logp.length / (draws * tokens) }, (_, cell) => {
-    const means = Array.from({ length: draws }, (__, draw) => {
-      const start = (cell * draws + draw) * tokens;
-      return mean(logp.subarray(start, start + tokens));
-    });
-    return { probability: mean(means.map(Math.exp)), logProbability: mean(means) };
+/** Puts kept outputs in the place of the first token's own, in those tails that are forced. */
+function exchangeFirst(
+  { tails, width, asked }: PlacedTails,
+  layer: number,
+  { kind, states, row }: Forced,
+  isForced: (tail: number) => boolean,
+): Partial<Record<SiteKind, Exchange>> {
+  const rows = asked.map((index, i) => {
+    const tail = Math.floor(index / width);
+    if (index % width > 0 || !isForced(tail)) return i;
+    return asked.length + row(tails[tail].row) * states.width + tails[tail].from;
   });
+  return { [kind]: { given: states.outputs[layer][kind], rows } };
+}
+
+/** Log probabilities [draws, target tokens] → their score. */
+function averageScore(logp: Float64Array, draws: number): TargetScore {
+  const n = logp.length / draws;
+  const means = Array.from({ length: draws }, (_, draw) => mean(logp.subarray(draw * n, (draw + 1) * n)));
+  return { probability: mean(means.map(Math.exp)), logProbability: mean(means) };
 }
 
 function mean(values: ArrayLike<number>): number {

@@ -10,7 +10,7 @@ import { activate, attend, norm, patched, project, weightsOf, type AttentionInpu
  *
  * B rows of A tokens, M = B·A, of which T in each row ask, N = B·T; only these leave the block.
  *
- * - what enters: row `from.rows` int32 [M] of `from` [F, d] followed by `from.given` [f, d]
+ * - what enters: row `from.rows` int32 [M] of `from` [F, d] followed by `from.given` [f, d] and `from.more` [f', d]
  * - what was before: keys and values `kept_k`, `kept_v` [R, K, P, d_head], row `kept_rows` int32 [B] of them
  * - which tokens ask: `asked` int32 [N] in M, with `mask` [B, 1, T, S] over S = P + A, `head_shape` [B, T, −1, d_head] and,
  *   with rotary embeddings, `cos`, `sin` [B, 1, T, r]; `all_shape`, `all_cos`, `all_sin` are the same of all A tokens
@@ -24,7 +24,8 @@ export function emitResumed(description: ModelDescription, float: FloatDType): S
   const graph = new Graph(float);
   const { d_model } = description;
   const weight = weightsOf(graph, description, isBlockParameter);
-  const all = exchanged(graph, 'from', graph.input('from', ['F', d_model]), 'M');
+  const more = graph.input('from.more', ['from.H', d_model]);
+  const all = exchanged(graph, 'from', graph.input('from', ['F', d_model]), 'M', [more]);
   const asked = graph.input('asked', ['N'], 'int32');
   const x = op.gather(all, asked);
 
@@ -45,10 +46,10 @@ export function emitResumed(description: ModelDescription, float: FloatDType): S
 // ---
 
 /** Rows of y, some in exchange for given ones: copies, so that what is not exchanged keeps its bits. */
-function exchanged(graph: Graph, name: string, y: Edge, size: Dim): Edge {
+function exchanged(graph: Graph, name: string, y: Edge, size: Dim, more: readonly Edge[] = []): Edge {
   const given = graph.input(`${name}.given`, [`${name}.G`, y.shape[1]]);
   const rows = graph.input(`${name}.rows`, [size], 'int32');
-  return op.gather(op.concat([y, given], 0, `${name}.both`), rows);
+  return op.gather(op.concat([y, given, ...more], 0, `${name}.both`), rows);
 }
 
 function inputsOf(graph: Graph, { d_head, n_kv_heads, rotary }: ModelDescription, rows: Edge): AttentionInputs {

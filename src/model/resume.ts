@@ -38,10 +38,11 @@ export interface PlacedTails {
   dispose(): void;
 }
 
-/** Rows of a tensor; an index beyond its last counts on in `given`. */
+/** Rows of a tensor; an index beyond its last counts on in `given`, and beyond that in `more`. */
 export interface Picked {
   readonly from: DeviceTensor;
   readonly given?: DeviceTensor | undefined;
+  readonly more?: DeviceTensor | undefined;
   readonly rows: Int32Array;
 }
 
@@ -163,6 +164,7 @@ export async function resumeBlock(
   all['kept_v'] = pasts[layer].v;
   all['from'] = x.from;
   all['from.given'] = x.given ?? model.empty.delta;
+  all['from.more'] = x.more ?? model.empty.delta;
   all['from.rows'] = indices(x.rows);
   for (const kind of SITE_KINDS) {
     const { given, rows } = exchange[kind] ?? { given: model.empty.delta, rows: everyRow(asked.length) };

@@ -6,7 +6,8 @@ import { locate, LOCATION_KINDS, type CellBlock } from '../../src/locate/locatio
 import { drawNoise, subjectSigma } from '../../src/locate/noise.ts';
 import { completeSettings, measureRelations, type RelationPrompt } from '../../src/locate/relations.ts';
 import { measureSet, promptKey, summarizeSet, type PromptFigures } from '../../src/locate/sets.ts';
-import { baselineScores, startTrace, Tails } from '../../src/locate/trace.ts';
+import type { Strand } from '../../src/locate/strands.ts';
+import { baselineScores, climb, startTrace } from '../../src/locate/trace.ts';
 import { floats } from '../../src/model/batch.ts';
 import type { Model } from '../../src/model/model.ts';
 import { placePatches } from '../../src/model/patch.ts';
@@ -33,12 +34,16 @@ describe('what must hold of any map', () => {
 
     const item = await readCase(model, REQUEST);
     const trace = await startTrace(model, item, drawNoise([3, 5, 16], 1, 1));
-    const tails = new Tails(trace, [9, 12]);
-    const expected = await baselineScores(trace);
-    for (const layer of [0, 1, 3]) {
-      for (const { probability } of await tails.toTop(layer, tails.enter(layer))) {
-        expect(probability).toBeCloseTo(expected.low.probability, 12);
-      }
+    const corrupted = baselineScores(trace).low;
+    for (const [token, begin] of [
+      [9, 0],
+      [12, 1],
+    ]) {
+      const layers = [0, 1, 2].map((layer): Strand[] => {
+        return layer < begin ? [] : [{ below: layer === begin ? null : 0, first: 'below', forced: false }];
+      });
+      const [{ score }] = await climb(trace, token, { layers, cells: [[]] }, {});
+      expect(score.probability).toBeCloseTo(corrupted.probability, 12);
     }
     const silent = await locate(model, item, { noise: floats('float64', new Float64Array(80), [1, 5, 16]) });
     for (const kind of LOCATION_KINDS) {
