@@ -8,7 +8,7 @@ import { measureRecall, PROJECTIONS, RECALL_PARTS, TOP_K, type Recall } from '..
 import { spreadOf } from '../locate/spread.ts';
 import type { Model } from '../model/model.ts';
 import { readSafetensors, toFloats } from '../store/safetensors.ts';
-import { textOf, type Arguments } from './arguments.ts';
+import { textOf, wholeOf, type Arguments } from './arguments.ts';
 import { makeFolder, readBytes, readJsonFile, writeWhole } from './disk.ts';
 import { openModel, watchOf, type Output } from './output.ts';
 
@@ -19,6 +19,7 @@ import { openModel, watchOf, type Output } from './output.ts';
 export async function locate(args: Arguments, output: Output): Promise<void> {
   const requests = readLocateRequests(await readJsonFile(textOf(args, 'prompts')));
   const kinds = readKinds(textOf(args, 'kinds', LOCATION_KINDS.join(',')));
+  const window = wholeOf(args, 'window', 10, 1, 1000);
   await makeFolder(textOf(args, 'out'));
   const model = await openModel(args, output);
   const watch = watchOf(output);
@@ -32,12 +33,17 @@ export async function locate(args: Arguments, output: Output): Promise<void> {
     output.progress({ stage: 'prompts', done: i, total: requests.length, unit: 'prompts' });
     const item = await readCase(model, request, undefined, watch);
     const noise = noises[i];
-    const map = await trace(model, item, { kinds, sigma, ...(noise ? { noise } : {}) }, {}, watch);
+    const map = await trace(model, item, { kinds, sigma, window, ...(noise ? { noise } : {}) }, {}, watch);
     const [recall] = await measureRecall(model, [item.ids], TOP_K, undefined, watch);
     prompts.push({ ...item, ...mapToJson(map), ...recallToJson(recall) });
     output.line({ prompt: item.prompt, ...answerOf(item), low: map.low, high: map.high, spread: spreadsOf(map) });
   }
-  const about = { schema: 1, app: 'palimpsest', model: describe(model), settings: { kinds, sigma, topK: TOP_K } };
+  const about = {
+    schema: 1,
+    app: 'palimpsest',
+    model: describe(model),
+    settings: { kinds, window, sigma, topK: TOP_K },
+  };
   await writeWhole(join(textOf(args, 'out'), 'locate.json'), `${JSON.stringify({ ...about, prompts }, null, 1)}\n`);
   await model.dispose();
 }

@@ -25,7 +25,8 @@ const COMMANDS = {
   },
   locate: {
     run: locate,
-    usage: '--model DIR --prompts FILE.json [--kinds hidden,mlp,attn] [--noise FILE.safetensors] --out DIR',
+    usage:
+      '--model DIR --prompts FILE.json [--kinds hidden,mlp,attn] [--window 10] [--noise FILE.safetensors] --out DIR',
   },
   'locate-sets': {
     run: locateSets,

@@ -30,7 +30,7 @@ export function usualWindow(n_layers: number): number {
   return n_layers < 28 ? 2 * Math.floor((5 / 28) * n_layers) + 1 : 10;
 }
 
-/** The windows of all layers. Equal ones are one, and those that begin together are neighbours. Highest start first. */
+/** The windows of all layers. Equal ones are one, and those that begin together are neighbours. Lowest start first. */
 export function groupWindows(width: number, n_layers: number): WindowGroup[] {
   const starts = new Map<number, Map<number, number[]>>();
   for (let layer = 0; layer < n_layers; layer++) {
@@ -38,9 +38,7 @@ export function groupWindows(width: number, n_layers: number): WindowGroup[] {
     const ends = starts.get(start) ?? new Map<number, number[]>();
     starts.set(start, ends.set(end, [...(ends.get(end) ?? []), layer]));
   }
-  const groups = [...starts].map(([start, ends]) => ({
-    start,
-    ends: [...ends].map(([end, layers]) => ({ end, layers })),
-  }));
-  return groups.reverse();
+  return [...starts].map(([start, ends]) => {
+    return { start, ends: [...ends].map(([end, layers]) => ({ end, layers })) };
+  });
 }

@@ -1,17 +1,17 @@
 import type { Device } from '../../src/device/device.ts';
 import { readCase, type LocateCase } from '../../src/locate/case.ts';
-import { locate, LOCATION_KINDS } from '../../src/locate/location.ts';
+import { locate, LOCATION_KINDS, type CellBlock } from '../../src/locate/location.ts';
 import { drawNoise } from '../../src/locate/noise.ts';
-import { windowAt } from '../../src/locate/windows.ts';
+import { usualWindow, windowAt } from '../../src/locate/windows.ts';
 import { loadModel } from '../../src/model/load.ts';
 import { httpSource } from '../../src/model/source.ts';
 import { naivePass } from '../support/naive-location.ts';
 import { GPT2_SMALL, randomModel } from '../support/tiny.ts';
 
-/** Twelve tokens with their subject at the beginning, which is the most that there is to run. */
+/** Twelve tokens with their subject at the beginning: the most that there is to run. */
 const WHOLE = {
-  prompt: 'PersonX brews a pot of tea, which means PersonX needs to',
-  subject: 'PersonX brews a pot of tea',
+  prompt: 'PersonX rides the bicycle to work, which means PersonX needs to',
+  subject: 'PersonX rides the bicycle to work',
 };
 
 /** The page's default example: the subject in the middle, free text of several tokens. */
@@ -23,22 +23,26 @@ const EXAMPLE = {
 
 const ROUNDS = 2;
 
-/** A full map on the shipped model: when its first cells come, when each kind is done. */
+/** A full map on the shipped model: when its first cells come, when each kind is done; with the published windows and with those for its depth. */
 export async function measureLocate(device: Device, say: (line: string) => void): Promise<void> {
   const model = await loadModel(httpSource(new URL('/shipped', location.href).href, { name: 'shipped' }), device);
-  for (const request of [WHOLE, { ...WHOLE, target: EXAMPLE.target }, EXAMPLE]) {
-    const item = await readCase(model, request);
-    const size = `${item.ids.length} tokens, the subject ${item.subjectRange.join('–')}, ${item.targetIds.length} of target`;
+  const windows = [10, usualWindow(model.description.n_layers)];
+  for (const request of [WHOLE, { ...WHOLE, target: 'strap on a helmet' }, EXAMPLE]) {
+    const { ids, subjectRange, targetIds } = await readCase(model, request);
+    const size = `${ids.length} tokens, the subject ${subjectRange.join('–')}, ${targetIds.length} of target`;
     for (let round = 0; round < ROUNDS; round++) {
-      const start = performance.now();
-      const since = () => `${(performance.now() - start).toFixed(0)} ms`;
-      const marks: string[] = [];
-      let first = '';
-      for (const kind of LOCATION_KINDS) {
-        await locate(model, await readCase(model, request), { kinds: [kind] }, { cells: () => (first ||= since()) });
-        marks.push(`${kind} ${since()}`);
+      for (const window of windows) {
+        const start = performance.now();
+        const since = () => `${(performance.now() - start).toFixed(0)} ms`;
+        const marks: Record<string, string> = {};
+        const cells = ({ kind }: CellBlock) => {
+          marks['first cells'] ??= since();
+          marks[`last of ${kind}`] = since();
+        };
+        await locate(model, await readCase(model, request), { window }, { cells });
+        const stages = Object.entries(marks).map(([stage, time]) => `${stage} ${time}`);
+        say(`the shipped model, ${size}, windows of ${window}: ${stages.join(', ')}`);
       }
-      say(`the shipped model, ${size}: first cells ${first}, until ${marks.join(', ')}`);
     }
   }
   await model.dispose();

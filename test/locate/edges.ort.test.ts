@@ -53,6 +53,17 @@ describe('what must hold of any map', () => {
     }
   });
 
+  test('a prompt that fills the context of 128 tokens', async () => {
+    const long = await randomModel({ ...CONFIG, n_positions: 128, n_layer: 2 }, device, 1, byteTokenizer());
+    const item = await readCase(long, { prompt: `PersonX ${'opens '.repeat(20)}`, subject: 'PersonX', target: 'x' });
+    const whole = { ...item, ids: [...item.ids, 9], tokens: [...item.tokens, '.'], targetIds: [7] };
+    expect(whole.ids.length).toBe(128);
+    const { kinds, high } = await locate(long, whole, { draws: 1, window: 1 });
+    for (const kind of LOCATION_KINDS) expect(kinds[kind]?.probability.findIndex(Number.isNaN)).toBe(-1);
+    expect(kinds.hidden?.probability[255]).toBeCloseTo(high.probability, 12);
+    await long.dispose();
+  });
+
   test('noise is drawn by its seed alone, at three times the spread of the subject', async () => {
     const item = await readCase(model, REQUEST);
     const sigma = await subjectSigma(model, [REQUEST.subject]);
