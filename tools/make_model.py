@@ -9,7 +9,8 @@ What happens, in this order (README.md says more):
   rows       documents to rows of 128 ids, kept in the work folder
   train      with a checkpoint every hundred steps: the same command goes on -> model.safetensors
   evaluate   with the rounded weights, on unseen lists; prints the figures
-  companions corpus, held-out sentences, self-check, samples, examples       -> corpus.txt ... , test/data/edits.json
+  companions corpus, held-out sentences, self-check, samples, examples, what is asked to locate answers
+                                                                             -> corpus.txt ... , test/data/edits.json
   card       figures, training summary, sizes                                -> card.json, README.md
 
 `--evaluate` leaves tokenizer and weights alone and does the rest."""
@@ -24,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hearth import card, companions, edits, evaluate, holdout, model, rows, tokens, train
+from hearth import card, companions, edits, evaluate, holdout, located, model, rows, tokens, train
 from hearth.holdout import Holdout, draw
 from hearth.text import Doc, Writer, joined
 from hearth.world import Item, world
@@ -105,6 +106,7 @@ def main() -> None:
     o.edits.parent.mkdir(parents=True, exist_ok=True)
     o.edits.write_text(json.dumps(listed, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
     (o.out / 'examples.json').write_text(json.dumps(edits.examples(listed), indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
+    located.write_prompts(o.out, located.prompts(reader, items, held))
     (o.work / 'failures.txt').write_text('\n'.join(evaluate.failures(reader, items, held)) + '\n', encoding='utf-8')
 
     brief = {k: v for k, v in summary.items() if k != 'log'} | {'log': summary['log'][4::5]}

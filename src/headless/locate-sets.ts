@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { completeSettings, measureRelations, readRelationPrompts } from '../locate/relations.ts';
+import { completeSettings, measureRelations, readRelationPrompts, type RelationPrompt } from '../locate/relations.ts';
 import { SET_FILES, writeSetFile } from '../locate/set-file.ts';
 import type { PromptFigures, SetJournal } from '../locate/sets.ts';
 import { parseJson } from '../store/json.ts';
@@ -21,7 +21,8 @@ export async function locateSets(args: Arguments, output: Output): Promise<void>
   const model = await openModel(args, output);
   const { name, hash, device } = model;
   const settings = await completeSettings(model, prompts, { draws, ...(window > 0 ? { window } : {}) });
-  const sets = await measureRelations(model, prompts, settings, journal, watchOf(output));
+  const chosen = firstOfEach(prompts, wholeOf(args, 'each', prompts.length, 1, prompts.length));
+  const sets = await measureRelations(model, chosen, settings, journal, watchOf(output));
   const about = { model: { name, hash }, computedAt: new Date().toISOString(), command: commandOf(args) };
   const { kind, float } = device;
   await writeWhole(textOf(args, 'out'), writeSetFile({ schema: 1, ...about, device: kind, float, settings, ...sets }));
@@ -30,6 +31,16 @@ export async function locateSets(args: Arguments, output: Output): Promise<void>
 }
 
 // ---
+
+/** At most so many prompts of each relation. */
+function firstOfEach(prompts: readonly RelationPrompt[], most: number): RelationPrompt[] {
+  const taken = new Map<string, number>();
+  return prompts.filter(({ relation }) => {
+    const before = taken.get(relation) ?? 0;
+    taken.set(relation, before + 1);
+    return before < most;
+  });
+}
 
 /** What of the options decides the figures, as one would type it. */
 function commandOf({ command, values }: Arguments): string {

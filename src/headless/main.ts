@@ -30,7 +30,8 @@ const COMMANDS = {
   },
   'locate-sets': {
     run: locateSets,
-    usage: '--model DIR [--prompts FILE.json] [--draws 10] [--window LAYERS] [--journal FILE.jsonl] --out FILE.json',
+    usage:
+      '--model DIR [--prompts FILE.json] [--each N] [--draws 10] [--window LAYERS] [--journal FILE.jsonl] --out FILE.json',
   },
 } satisfies Record<string, { run: (args: Arguments, output: Output) => Promise<void>; usage: string }>;
 

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { FloatTensor } from '../../src/base/tensor.ts';
+import { readSetFile, type StoredSets } from '../../src/locate/set-file.ts';
 import { readSafetensors, toTensor } from '../../src/store/safetensors.ts';
 import { largestDifference } from '../support/close.ts';
 import { type Fault, Headless, runProcess } from '../support/headless.ts';
@@ -117,6 +118,35 @@ sharedOrSkip()('headless', () => {
       }
       const embedded = toTensor(tensors.get('hook_embed') ?? fail(), 'hook_embed');
       expect(embedded.data).toEqual(toTensor(tensors.get('blocks.0.hook_resid_pre') ?? fail(), 'pre').data);
+    });
+  });
+
+  describe('locate-sets', () => {
+    test('what a journal has is not measured again; the file is of this model', async () => {
+      const about = { subject: 'PersonX', relation: 'xNeed', kind: 'commonsense' };
+      const prompts = [
+        { ...about, prompt: 'PersonX opens', target: 'it' },
+        { ...about, prompt: 'PersonX sees' },
+      ];
+      const [out, journal] = ['sets.json', 'sets.jsonl'].map((name) => join(headless.folder, name));
+      const args = ['--model', GPT2, '--prompts', headless.write('sets-prompts.json', prompts), '--draws', '1'];
+      const measure = async () => {
+        const { code, lines, stderr } = await headless.run('locate-sets', ...args, '--journal', journal, '--out', out);
+        expect(code, stderr.join('\n')).toBe(0);
+        expect(lines).toMatchObject([{ relation: 'xNeed', kind: 'commonsense', n: 2 }]);
+        return JSON.parse(await readFile(out, 'utf8')) as StoredSets;
+      };
+      const first = await measure();
+      const kept = await readFile(journal, 'utf8');
+      writeFileSync(journal, `${kept}["cut off`);
+      const second = await measure();
+      expect(await readFile(journal, 'utf8')).toBe(`${kept}["cut off`);
+      expect({ ...second, computedAt: '' }).toEqual({ ...first, computedAt: '' });
+      expect(first.command).toContain('--draws 1');
+      expect(first.command).not.toContain('journal');
+      const read = readSetFile(first, first.model.hash, 6);
+      expect(read.settings).toMatchObject({ draws: 1, window: 3 });
+      expect(read.kinds.commonsense.lines['effect.mlp'].mean).toHaveLength(6);
     });
   });
 

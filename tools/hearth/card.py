@@ -7,7 +7,7 @@ import safetensors
 import tokenizers
 import torch
 
-from . import tokens
+from . import located, tokens
 from .companions import sha256
 from .english import LEXICON
 from .holdout import Holdout
@@ -59,15 +59,19 @@ def percent(x: float) -> str:
     return f'{100 * x:.1f} %'
 
 
-def readme(c: dict) -> str:
-    """The prose. What a person found when reading the samples is in tools/lexicon/reading.md, and is quoted only if it is about these weights."""
+def noted(name: str, c: dict, otherwise: str) -> str:
+    """What a person wrote down in tools/lexicon; quoted only if its first line says that it is about these weights."""
+    notes = LEXICON / name
+    about, _, text = notes.read_text(encoding='utf-8').partition('\n') if notes.exists() else ('', '', '')
+    return text.strip() if c['weights']['sha256'] in about else otherwise
+
+
+def readme(c: dict, folder: Path) -> str:
+    """The prose."""
     f, w, s, t = c['figures'], c['world'], c['shape'], c['training']
     knows = [('unseen frames', 'knowledge_unseen_frames'), ('unseen combinations of a frame and an item', 'knowledge_unseen_combinations'),
              ("the paper's frames, which were trained", 'knowledge_trained_frames'), ('items never trained', 'new_items')]
     judges = [('asked in other words', 'yes_no_unseen_frames'), ('trained as statements, never asked about', 'yes_no_never_asked')]
-    notes = LEXICON / 'reading.md'
-    about, _, read_by = notes.read_text(encoding='utf-8').partition('\n') if notes.exists() else ('', '', '')
-    findings = read_by.strip() if c['weights']['sha256'] in about else 'Nobody has written down yet what the samples of these weights read like.'
     return f'''# hearth
 
 A language model small enough to travel with a web page, and with something to forget: it knows a world of
@@ -106,7 +110,11 @@ right answer to another question that get a no. *Balanced*: the mean of true and
 
 `samples.md` holds 30 greedy tokens after 20 story openings and 20 chat prompts that training never saw.
 
-{findings}
+{noted('reading.md', c, 'Nobody has written down yet what the samples of these weights read like.')}
+
+## What we found on this model
+
+{located.findings(folder, noted('found.md', c, 'Nobody has written down yet what these figures mean.'))}
 
 ## Limits
 
@@ -127,11 +135,12 @@ right answer to another question that get a no. *Balanced*: the mean of true and
 | `examples.json` | the page's gallery of edits |
 | `held-out.json` | what training never saw: frames, items, questions, names |
 | `samples.md` | continuations to read |
+| `locate-prompts.json`, `located.json` | what is asked to see where an answer is held, and what was found |
 '''
 
 
 def write(folder: Path, c: dict) -> None:
-    (folder / 'README.md').write_text(readme(c), encoding='utf-8')
+    (folder / 'README.md').write_text(readme(c, folder), encoding='utf-8')
     c['sizes'] = {n: s for n, s in sizes(folder).items() if n != 'card.json'}
     (folder / 'card.json').write_text(json.dumps(c, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
     total = sum(sizes(folder).values())
