@@ -106,8 +106,8 @@ def findings(folder: Path, verdict: str) -> str:
     spread = sorted((r['summary']['figures']['spread.mlp.entropy']['mean'], r['relation']) for r in c['relations'])
     ends = lambda some: ', '.join(f'{name} {value:.2f}' for value, name in some)
     s, n = c['settings'], {world: c['kinds'][world]['n'] for world in ('commonsense', 'fact')}
-    return f'''Causal tracing and recall of {n['commonsense']} prompts of commonsense (9 relations about events, 6 about things) and {n['fact']} about facts (13 relations), up to {EACH} of
-a relation, all in the paper's words and answered exactly by the model. Noise of three standard deviations on the whole subject, {s['draws']} draws; modules restored in windows
+    return f'''Causal tracing and recall of {n['commonsense']} prompts of commonsense (9 relations about events, 6 about things) and {n['fact']} about facts (13 relations), up to
+{max(r['summary']['n'] for r in c['relations'])} of a relation, all in the paper's words and answered exactly by the model. Noise of three standard deviations on the whole subject, {s['draws']} draws; modules restored in windows
 of {s['window']} of the {layers} layers. Means over relations, in brackets the 95 % bootstrap interval of drawing relations again. All figures, with those of each relation: `{SETS}`, made on
 {c['computedAt'][:10]} by `{c['command']}`.
 
