@@ -8,6 +8,8 @@ import type { Proof } from '../edit/proof.ts';
 import type { LayerScores, LayerSets } from '../edit/rank.ts';
 import type { EditRequest } from '../edit/request.ts';
 import type { Sampling } from '../model/generate.ts';
+import type { OnProgress, Version } from './api-call.ts';
+import type { LocateApi } from './api-locate.ts';
 
 export type {
   EditRequest,
@@ -26,7 +28,7 @@ export type { RequestProof, Shortfall, SiteProof, TargetScore } from '../edit/pr
 export type { SpotCheck } from '../edit/spot-check.ts';
 export type { Drift } from '../edit/damage.ts';
 export { LONGEST_TEXT } from '../edit/request.ts';
-export type { DeviceChoice, DeviceReason, LeftOut, StackEntry };
+export type { DeviceChoice, DeviceReason, LeftOut, OnProgress, StackEntry, Version };
 
 /** Where the model runs, and why. */
 export interface DeviceReport {
@@ -118,9 +120,6 @@ export interface TokenEvent {
   readonly probability: number;
 }
 
-/** Which model answers: with the edits that are on, or untouched. */
-export type Version = 'edited' | 'original';
-
 /** The layer strip: what the rule sees and what it takes. */
 export interface LayerPreview {
   readonly scores: LayerScores;
@@ -197,14 +196,11 @@ export type EngineEvent =
   | { readonly kind: 'preparing'; readonly progress: Progress }
   | { readonly kind: 'prepared' };
 
-/** Hears the progress of a call; null when nobody listens. Its own argument, because comlink proxies only whole arguments. */
-export type OnProgress = ((report: Progress) => void) | null;
-
 /**
  * Everything the page can ask. Implemented by the engine in the worker; the page sees it through `client.ts`, which adds
  * abort signals and revives errors. A call that takes long has a job number, by which it can be stopped.
  */
-export interface EngineApi {
+export interface EngineApi extends LocateApi {
   /** Probes, decides, loads the model, checks it. */
   open(choice: DeviceChoice, job: number, onProgress: OnProgress): Promise<Opened>;
   tokenize(text: string): Promise<readonly TokenView[]>;

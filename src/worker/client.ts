@@ -20,6 +20,7 @@ import type {
   TokenView,
   Version,
 } from './api.ts';
+import type { Located, LocatePart, LocateRequest, LocationSettings, Recalled, Seen } from './api-locate.ts';
 import { unpack, workerDied, type Outcome, type PackedEngine } from './wire.ts';
 
 /**
@@ -79,6 +80,28 @@ export class EngineClient {
   ): Promise<EditView> {
     return this.#call('edit the model', watch, (engine, job, onProgress) =>
       engine.edit(requests, settings, replaces, job, onProgress),
+    );
+  }
+
+  locate(
+    request: LocateRequest,
+    version: Version,
+    settings: LocationSettings,
+    onPart: (part: LocatePart) => void,
+    watch?: Watch,
+  ): Promise<Located> {
+    return this.#call('locate the answer', watch, (engine, job, onProgress) =>
+      engine.locate(request, version, settings, job, onProgress, proxy(onPart)),
+    );
+  }
+
+  recall(request: LocateRequest, version: Version, watch?: Watch): Promise<Recalled> {
+    return this.#call('measure recall', watch, (engine, job) => engine.recall(request, version, job));
+  }
+
+  lens(request: LocateRequest, version: Version, watch?: Watch): Promise<Seen> {
+    return this.#call('look through the lens', watch, (engine, job, onProgress) =>
+      engine.lens(request, version, job, onProgress),
     );
   }
 

@@ -1,17 +1,12 @@
 import { EditorError, toEditorError } from '../base/errors.ts';
-import { makeRandom } from '../base/random.ts';
 import { makeQueue, throttle, type Watch } from '../base/tasks.ts';
-import { measureLayers } from '../edit/cosines.ts';
 import type { Hparams } from '../edit/hparams.ts';
 import type { StackEntry } from '../edit/library.ts';
-import { candidateLayers, chooseLayers } from '../edit/rank.ts';
 import { readHparams } from '../edit/read-hparams.ts';
 import { validateRequests } from '../edit/request.ts';
-import { encodePrompt, promptIds } from '../edit/rows.ts';
 import { candidateSites } from '../edit/sites.ts';
-import { generate, type Sampling } from '../model/generate.ts';
+import type { Sampling } from '../model/generate.ts';
 import type { PlacedPatches } from '../model/patch.ts';
-import { nextDistributions, topCandidates } from '../model/score.ts';
 import { holdForLife } from '../store/locks.ts';
 import type {
   Comparison,
@@ -29,7 +24,18 @@ import type {
   TokenView,
   Version,
 } from './api.ts';
+import {
+  stampOf,
+  type Located,
+  type LocatePart,
+  type LocateRequest,
+  type LocationSettings,
+  type Recalled,
+  type Seen,
+} from './api-locate.ts';
 import { compareVersions } from './compare.ts';
+import { locateAnswer, lookThrough, recallLayers, type StandingEdits } from './locating.ts';
+import { continuePrompt, cutText, predictNext, rankLayers, requiredIds } from './reading.ts';
 import { restoreStack, type EditStack } from './stack.ts';
 import { openStudio, refusalOf, type Studio } from './studio.ts';
 import { reportOf } from './views.ts';
@@ -62,22 +68,13 @@ export class Engine implements EngineApi {
   }
 
   async tokenize(text: string): Promise<readonly TokenView[]> {
-    const { model } = this.#studio;
-    const { tokenizer } = model;
-    const { ids, offsets } = encodePrompt(model, text);
-    return ids.map((id, i) => ({ id, text: tokenizer.tokenText(id), start: offsets[i][0], end: offsets[i][1] }));
+    return cutText(this.#studio.model, text);
   }
 
   predict(prompt: string, version: Version, count: number, job: number): Promise<Prediction> {
-    return this.#run(job, null, async (watch) => {
-      const { model } = this.#studio;
-      const tokens = await this.tokenize(prompt);
-      const limit = model.description.n_ctx;
-      if (tokens.length === 0) return { tokens, editedToken: -1, limit, top: [] };
-      const [logq] = await nextDistributions(model, [promptIds(model, prompt)], this.#patches(version), watch);
-      const top = topCandidates(logq, count).map((each) => ({ ...each, text: model.tokenizer.tokenText(each.id) }));
-      return { tokens, editedToken: tokens.length - 1, limit, top };
-    });
+    return this.#run(job, null, (watch) =>
+      predictNext(this.#studio.model, prompt, count, this.#patches(version), watch),
+    );
   }
 
   generate(
@@ -88,28 +85,37 @@ export class Engine implements EngineApi {
     job: number,
     onToken: (token: TokenEvent) => void,
   ): Promise<void> {
-    return this.#run(job, null, async (watch) => {
-      const { model } = this.#studio;
-      const { eosId } = model.tokenizer;
-      const stopIds = eosId === null ? [] : [eosId];
-      const options = { maxTokens, sampling, patches: this.#patches(version), stopIds, watch };
-      for await (const { id, logp } of generate(model, requirePrompt(promptIds(model, prompt)), options)) {
-        onToken({ id, text: model.tokenizer.tokenText(id), probability: Math.exp(logp) });
-      }
+    return this.#run(job, null, (watch) => {
+      const options = { maxTokens, sampling, patches: this.#patches(version), watch };
+      return continuePrompt(this.#studio.model, prompt, options, onToken);
     });
   }
 
   previewLayers(request: EditRequest, settings: EditSettings, job: number): Promise<LayerPreview> {
-    return this.#run(job, null, async (watch) => {
-      const { model } = this.#studio;
-      const { n_layers } = model.description;
-      const hparams = this.#settings(settings);
-      const [{ query }] = validateRequests(request);
-      const [{ cosines }] = await measureLayers(model, [requirePrompt(promptIds(model, query))], hparams.cosine, watch);
-      const [mlp, attn] = (['mlp', 'attn'] as const).map((kind) => candidateLayers(hparams, kind, n_layers));
-      const layers = chooseLayers(hparams, [cosines], n_layers, makeRandom(hparams.seed));
-      return { scores: cosines, layers, candidates: { mlp, attn } };
-    });
+    return this.#run(job, null, (watch) => rankLayers(this.#studio.model, request, this.#settings(settings), watch));
+  }
+
+  locate(
+    request: LocateRequest,
+    version: Version,
+    settings: LocationSettings,
+    job: number,
+    onProgress: OnProgress,
+    onPart: (part: LocatePart) => void,
+  ): Promise<Located> {
+    return this.#run(job, onProgress, (watch) =>
+      locateAnswer(this.#studio.model, request, settings, this.#standing(version), onPart, watch),
+    );
+  }
+
+  recall(request: LocateRequest, version: Version, job: number): Promise<Recalled> {
+    return this.#run(job, null, (watch) => recallLayers(this.#studio.model, request, this.#standing(version), watch));
+  }
+
+  lens(request: LocateRequest, version: Version, job: number, onProgress: OnProgress): Promise<Seen> {
+    return this.#run(job, onProgress, (watch) =>
+      lookThrough(this.#studio.model, request, this.#standing(version), watch),
+    );
   }
 
   edit(
@@ -136,7 +142,7 @@ export class Engine implements EngineApi {
   compare(prompt: string, maxTokens: number, job: number, onProgress: OnProgress): Promise<Comparison> {
     return this.#run(job, onProgress, (watch) => {
       const { model } = this.#studio;
-      const ids = requirePrompt(promptIds(model, prompt));
+      const ids = requiredIds(model, prompt);
       return compareVersions(model, ids, maxTokens, this.#patches('edited'), watch);
     });
   }
@@ -172,6 +178,11 @@ export class Engine implements EngineApi {
 
   #patches(version: Version): PlacedPatches | undefined {
     return version === 'edited' ? this.#stack.patches() : undefined;
+  }
+
+  /** A version by what makes it so: taken at once, so that both belong together. */
+  #standing(version: Version): StandingEdits {
+    return { patches: this.#patches(version), stamp: version === 'edited' ? stampOf(this.#stack.views()) : '' };
   }
 
   #settings({ method, preset, changes }: EditSettings): Hparams {
@@ -243,11 +254,4 @@ export class Engine implements EngineApi {
       this.#tell({ kind: 'device-lost', detail: toEditorError(error, 'open the device again').message });
     }
   }
-}
-
-// ---
-
-function requirePrompt(ids: number[]): number[] {
-  if (ids.length > 0) return ids;
-  throw new EditorError('invalid-request', 'read the prompt', 'it is empty', 'write a prompt');
 }

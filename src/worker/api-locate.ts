@@ -1,0 +1,65 @@
+import type { StackEntry } from '../edit/library.ts';
+import type { LocateCase, LocateRequest } from '../locate/case.ts';
+import type { Lens } from '../locate/lens.ts';
+import type { CellBlock, LocationBaseline, LocationMap, LocationSettings } from '../locate/location.ts';
+import type { Recall } from '../locate/recall.ts';
+import type { OnProgress, Version } from './api-call.ts';
+
+export type { CellBlock, Lens, LocateCase, LocateRequest, LocationBaseline, LocationMap, LocationSettings, Recall };
+export type { LensPlace } from '../locate/lens.ts';
+export type { LocationKind } from '../locate/location.ts';
+export type { RecallPart } from '../locate/recall.ts';
+export { spreadOf, type Spread } from '../locate/spread.ts';
+
+/** What was measured, and of which model: see `stampOf`. */
+export interface Measured {
+  readonly item: LocateCase;
+  readonly stamp: string;
+}
+
+/** A whole map. */
+export interface Located extends Measured {
+  readonly map: LocationMap;
+}
+
+/** Recall at the prompt's last token. */
+export interface Recalled extends Measured {
+  readonly recall: Recall;
+}
+
+/** The logit lens, with the words of all ids in it. */
+export interface Seen extends Measured {
+  readonly lens: Lens;
+  readonly words: Readonly<Record<number, string>>;
+}
+
+/** What a map consists of, in the order in which it becomes known. */
+export type LocatePart =
+  | ({ readonly kind: 'case' } & Measured)
+  | { readonly kind: 'baseline'; readonly baseline: LocationBaseline }
+  | { readonly kind: 'cells'; readonly block: CellBlock };
+
+/**
+ * Which edits take part in what a model says, and how strongly; empty for the untouched model. What was measured under one
+ * stamp is out of date under another.
+ */
+export function stampOf(stack: readonly StackEntry[]): string {
+  return stack.flatMap(({ id, on, alpha }) => (on && alpha !== 0 ? [`${id}·${alpha}`] : [])).join(' ');
+}
+
+/** What the page can ask about where an answer is held. Part of `EngineApi`. */
+export interface LocateApi {
+  /** Where an answer is held, cell by cell as it becomes known, and all of it at the end. */
+  locate(
+    request: LocateRequest,
+    version: Version,
+    settings: LocationSettings,
+    job: number,
+    onProgress: OnProgress,
+    onPart: (part: LocatePart) => void,
+  ): Promise<Located>;
+  /** What each layer changes at the prompt's last token. */
+  recall(request: LocateRequest, version: Version, job: number): Promise<Recalled>;
+  /** What every token would say behind every layer. */
+  lens(request: LocateRequest, version: Version, job: number, onProgress: OnProgress): Promise<Seen>;
+}
