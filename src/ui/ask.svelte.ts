@@ -1,8 +1,8 @@
 import { toEditorError, type EditorError } from '../base/errors.ts';
-import type { Prediction, Sampling, TokenEvent, TokenView, Version } from '../worker/api.ts';
+import type { Prediction, Sampling, TokenView, Version } from '../worker/api.ts';
 import type { EngineClient } from '../worker/client.ts';
-import { firstSentence } from './difference.ts';
 import { pause } from './pause.ts';
+import { continueSentence } from './sentence.ts';
 
 /** What one version of the model makes of a prompt. */
 export interface Reading {
@@ -173,22 +173,8 @@ export class Ask {
     signal: AbortSignal,
     show: (reading: Reading) => void,
   ): Promise<void> {
-    const enough = new AbortController();
-    const stop = AbortSignal.any([signal, enough.signal]);
-    let text = '';
-    const onToken = (token: TokenEvent) => {
-      if (stop.aborted) return;
-      text += token.text;
-      const end = firstSentence(text);
-      if (end >= 0) text = text.slice(0, end);
-      show({ prompt, prediction, text, done: end >= 0 });
-      if (end >= 0) enough.abort();
-    };
-    try {
-      await this.#client.generate(prompt, version, CONTINUATION, this.sampling, onToken, { signal: stop });
-    } catch (thrown) {
-      if (signal.aborted || !enough.signal.aborted) throw thrown;
-    }
+    const onText = (text: string, done: boolean) => show({ prompt, prediction, text, done });
+    const text = await continueSentence(this.#client, prompt, version, this.sampling, signal, onText);
     show({ prompt, prediction, text, done: true });
   }
 }
@@ -197,9 +183,6 @@ export class Ask {
 
 /** Rows of the next-token chart. */
 const CANDIDATES = 8;
-
-/** Tokens of a continuation without an end of sentence. */
-const CONTINUATION = 24;
 
 /** Milliseconds after which old bars must not pass for new ones. */
 const LATE = 150;

@@ -3,7 +3,15 @@ import type { EditRequest, EditSettings, LayerPreview, LayerSets } from '../work
 import type { EngineClient } from '../worker/client.ts';
 import { pause } from './pause.ts';
 import { makeRequest, toDraft, type Draft } from './request.ts';
-import { chosenLayers, PRESET_IDS, settingsOf, type Changes, type PresetId } from './settings.ts';
+import {
+  chosenLayers,
+  PRESET_IDS,
+  settingsOf,
+  withLayers,
+  type Changes,
+  type Module,
+  type PresetId,
+} from './settings.ts';
 
 /** What surrounds the form. */
 export interface ComposerContext {
@@ -72,6 +80,11 @@ export class Composer {
     this.changes = changes;
     this.#context.onChange();
     void this.refreshPreview(PAUSE);
+  }
+
+  /** Writes in these layers of some modules, instead of those that the rule takes. */
+  writeIn(modules: readonly Module[], layers: readonly number[]): void {
+    this.change(modules.reduce((changes, module) => withLayers(changes, module, layers), this.changes));
   }
 
   /** Ranks the layers for the prompt as it is now. */

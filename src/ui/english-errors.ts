@@ -59,10 +59,11 @@ export const englishErrors: Readonly<Record<ErrorCode, (values: ErrorWords) => s
     tokens && width
       ? `The text for the statistics has ${tokens} tokens, too few for keys ${width} wide. Give a longer one.`
       : 'What came in has not the form that is due. Reload the page and try again.',
-  'invalid-request': (values) =>
-    Object.entries(values)
-      .map(([kind, detail]) => requestFault(kind, detail))
-      .join(' ') || 'Its prompt, subject and target do not fit together. Change them.',
+  'invalid-request': ({ offer, subject, ...values }) => {
+    if (subject !== undefined) return subjectFault(subject, offer);
+    const faults = Object.entries(values).map(([kind, detail]) => requestFault(kind, detail));
+    return faults.join(' ') || 'Its prompt, subject and target do not fit together. Change them.';
+  },
   'invalid-tokenizer': () =>
     'The model’s tokenizer.json is damaged, or made for another model. Get the model again from where it comes from.',
   'missing-file': ({ file, sites }) => {
@@ -133,6 +134,13 @@ function requestFault(kind: string, detail = ''): string {
     places: `The prompt has ${detail} places {} for one subject. Mark its place with {}, once.`,
   };
   return faults[fault] ?? `The ${part} does not fit. Change it.`;
+}
+
+/** Words that are to be blurred and aren't in the prompt. */
+function subjectFault(subject: string, offer = ''): string {
+  const found =
+    subject === '' ? 'It is not said what the prompt is about.' : `The prompt does not contain “${subject}”.`;
+  return `${found} Take words of the prompt${offer === '' ? '' : `, such as its last, “${offer}”`}.`;
 }
 
 /** A part of a sentence as one of its own. */

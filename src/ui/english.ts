@@ -1,5 +1,6 @@
 import type { Hparams } from '../worker/api.ts';
 import { englishErrors, englishRefusal, englishTitles } from './english-errors.ts';
+import { englishLocate } from './english-locate.ts';
 import type { Messages } from './messages.ts';
 
 /** The page in English. */
@@ -8,7 +9,7 @@ export const english: Messages = {
   claim: 'Change what a language model finds obvious.',
   lead: 'A small model runs in this tab. Write over what it takes for granted, see the proof, switch it back. Nothing leaves your machine.',
   skip: 'Skip to the prompt',
-  steps: { ask: 'Ask', edit: 'Edit', compare: 'Compare' },
+  steps: { ask: 'Ask', locate: 'Locate', edit: 'Edit', compare: 'Compare' },
   stepsLabel: 'Steps',
   close: 'Close',
   cancel: 'Cancel',
@@ -46,6 +47,8 @@ export const english: Messages = {
     waiting: 'The model’s words appear here once it is loaded.',
   },
 
+  locate: englishLocate,
+
   sampling: {
     heading: 'Sampling',
     greedy: 'the likeliest token each time',
@@ -71,12 +74,22 @@ export const english: Messages = {
   },
 
   stage: (kind, id) => {
-    const names: Record<string, string> = kind === 'open' ? OPEN_STAGES : kind === 'edit' ? EDIT_STAGES : {};
+    const names = {
+      open: OPEN_STAGES,
+      edit: EDIT_STAGES,
+      locate: LOCATE_STAGES,
+      compare: {} as Record<string, string>,
+    }[kind];
     return names[id] ?? (kind === 'compare' ? 'Compare both models' : capital(id));
   },
   stageState: { waiting: 'waiting', running: 'running', done: 'done', skipped: 'known already' },
   stageCount: (unit, done, total) => (unit === 'bytes' ? `${done} of ${total}` : `${done} of ${total} ${unit}`),
-  stagesLabel: { open: 'Stages of opening', edit: 'Stages of the edit', compare: 'Stages of the comparison' },
+  stagesLabel: {
+    open: 'Stages of opening',
+    edit: 'Stages of the edit',
+    compare: 'Stages of the comparison',
+    locate: 'Stages of the tracing',
+  },
 
   edit: {
     intro: 'Write over it.',
@@ -443,6 +456,13 @@ const EDIT_STAGES: Record<string, string> = {
   optimize: 'Optimize the target',
   write: 'Write',
   verify: 'Verify',
+};
+
+const LOCATE_STAGES: Record<string, string> = {
+  answer: 'Hear the answer',
+  locate: 'Trace the answer',
+  recall: 'Measure recall',
+  lens: 'Look through the lens',
 };
 
 const SETTINGS: Partial<Record<keyof Hparams, { readonly name: string; readonly means: string }>> = {

@@ -16,6 +16,9 @@ export interface Format {
   bytes(bytes: number): string;
   /** 12.3 → "12.3 s", 83 → "1 min 23 s". */
   seconds(seconds: number): string;
+  /** The time of day of so many milliseconds since 1970; with the date, a moment. */
+  time(at: number): string;
+  moment(at: number): string;
   /** A rank as people count: 0 → "1". */
   rank(rank: number): string;
   /** Nats, three significant digits, never "0" for what is not zero. */
@@ -31,6 +34,8 @@ export function makeFormat(locale: string): Format {
   );
   const percent = (value: string) => `${value}${THIN}%`;
   const count = (value: number) => fixed(0)(value);
+  const time = new Intl.DateTimeFormat(locale, { timeStyle: 'short' });
+  const moment = new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeStyle: 'short' });
   return {
     probability(p) {
       if (!Number.isFinite(p)) return DASH;
@@ -58,6 +63,8 @@ export function makeFormat(locale: string): Format {
       if (whole < 60) return `${count(whole)}${NARROW}s`;
       return `${count(Math.floor(whole / 60))}${NARROW}min ${count(whole % 60)}${NARROW}s`;
     },
+    time: (at) => time.format(at),
+    moment: (at) => moment.format(at),
     rank: (rank) => count(rank + 1),
     nats(value) {
       if (!Number.isFinite(value)) return DASH;

@@ -4,6 +4,7 @@ import type { Looping } from './loop.ts';
 import type { Act } from './history.ts';
 import type { Shortcut } from './shortcuts.ts';
 import type { JobKind, Stage } from './stages.ts';
+import type { LocateMessages } from './messages-locate.ts';
 import type { Step } from './route.svelte.ts';
 import type { Remedy } from './remedies.ts';
 import type { PresetId, SettingFault } from './settings.ts';
@@ -62,6 +63,8 @@ export interface Messages {
     readonly left: string;
     readonly waiting: string;
   };
+
+  readonly locate: LocateMessages;
 
   /** How continuations are drawn. */
   readonly sampling: {

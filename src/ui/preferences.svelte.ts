@@ -1,4 +1,5 @@
 import type { DeviceChoice } from '../worker/api.ts';
+import { PALETTES, type Palette } from './palette.ts';
 import type { Draft } from './request.ts';
 
 /** Light, dark, or as the system has it. */
@@ -20,10 +21,13 @@ export class Preferences {
   /** Of every draw that an edit makes. */
   seed = $state(0);
   draft = $state.raw<Draft | null>(null);
+  /** Colors of pictures. */
+  palette = $state<Palette>('cividis');
 
   constructor(storage: Storage | null) {
     this.#storage = storage;
-    const { theme, device, singleKeys, seed, draft } = read(storage);
+    const { theme, device, singleKeys, seed, draft, palette } = read(storage);
+    if (isOneOf(PALETTES, palette)) this.palette = palette;
     if (isOneOf(THEMES, theme)) this.theme = theme;
     if (isOneOf(DEVICES, device)) this.device = device;
     if (typeof singleKeys === 'boolean') this.singleKeys = singleKeys;
@@ -32,11 +36,11 @@ export class Preferences {
   }
 
   /** Changes some and keeps all. */
-  set(changes: Partial<Pick<Preferences, 'theme' | 'device' | 'singleKeys' | 'seed' | 'draft'>>): void {
+  set(changes: Partial<Pick<Preferences, 'theme' | 'device' | 'singleKeys' | 'seed' | 'draft' | 'palette'>>): void {
     Object.assign(this, changes);
-    const { theme, device, singleKeys, seed, draft } = this;
+    const { theme, device, singleKeys, seed, draft, palette } = this;
     try {
-      this.#storage?.setItem(KEY, JSON.stringify({ theme, device, singleKeys, seed, draft }));
+      this.#storage?.setItem(KEY, JSON.stringify({ theme, device, singleKeys, seed, draft, palette }));
     } catch {
       // A full or forbidden storage costs the memory, never the work.
     }

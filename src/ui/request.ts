@@ -32,3 +32,13 @@ export function isSubjectThere({ prompt, subject }: Draft): boolean {
   const words = subject.trim();
   return words === '' || prompt.includes('{}') || prompt.includes(words);
 }
+
+/**
+ * The words of a prompt that are most likely what it is about: the clause before its first comma, as in "To open the lock,
+ * PersonX needs to"; without one, its last word.
+ */
+export function offerSubject(prompt: string): string {
+  const [clause, ...rest] = prompt.trim().split(',');
+  if (rest.length > 0 && clause.trim() !== '') return clause.trim();
+  return /[\p{L}\p{N}]+(?=[^\p{L}\p{N}]*$)/u.exec(prompt)?.[0] ?? '';
+}

@@ -1,5 +1,5 @@
 /** The steps of the page, in the order they come. */
-export const STEPS = ['ask', 'edit', 'compare'] as const;
+export const STEPS = ['ask', 'locate', 'edit', 'compare'] as const;
 
 /** A step; its address is `#/‹step›`. */
 export type Step = (typeof STEPS)[number];

@@ -9,6 +9,7 @@ import { Composer } from './composer.svelte.ts';
 import { Job } from './job.svelte.ts';
 import { Keeping } from './keeping.svelte.ts';
 import { language } from './language.svelte.ts';
+import { Locating } from './locating.svelte.ts';
 import { LoadingMark } from './loading-mark.ts';
 import { Making } from './making.svelte.ts';
 import { NoticeBoard } from './notices.svelte.ts';
@@ -37,6 +38,7 @@ export class Session {
   readonly ask: Ask;
   readonly composer: Composer;
   readonly making: Making;
+  readonly locating: Locating;
   readonly comparing: Comparing;
   readonly stack: Stack;
   readonly keeping = new Keeping(() => this.#client.persist());
@@ -57,7 +59,7 @@ export class Session {
   /** The call that the job bar shows. */
   readonly job: Job | null = $derived.by(() => {
     if (this.opening.running) return this.opening;
-    return this.making.job.running ? this.making.job : null;
+    return this.making.job.running ? this.making.job : (this.locating.running?.job ?? null);
   });
 
   constructor(preferences: Preferences) {
@@ -77,6 +79,7 @@ export class Session {
       seed: () => preferences.seed,
       onChange: () => this.making.clear(),
     });
+    this.locating = new Locating(this.#client, this, onTenth('locate'));
     this.comparing = new Comparing(this.#client, prompt);
     this.stack = new Stack(this.#client, {
       onLeave: () => this.#reader.leaveStack(),
@@ -188,11 +191,13 @@ export class Session {
     if (act) this.announcer.result(say.turned[way](say.act[act.kind](act.target)));
   }
 
-  /** Stops the edit that runs. Returns whether one did. */
+  /** Stops the edit that runs, or else the tracing. Returns whether one did. */
   cancel(): boolean {
-    const ran = this.making.cancel();
-    if (ran) this.announcer.result(language.say.edit.cancelled);
-    return ran;
+    const { edit, locate } = language.say;
+    if (this.making.cancel()) this.announcer.result(edit.cancelled);
+    else if (this.locating.cancel()) this.announcer.result(locate.stoppedNote);
+    else return false;
+    return true;
   }
 
   #fill({ prompt, target, subject }: Draft): void {

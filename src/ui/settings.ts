@@ -89,6 +89,11 @@ export function toggleLayer(changes: Changes, chosen: LayerSets, module: Module,
   const layers = chosen[module].includes(layer)
     ? chosen[module].filter((each) => each !== layer)
     : [...chosen[module], layer].sort((a, b) => a - b);
+  return withLayers(changes, module, layers);
+}
+
+/** The changes with a module's layers chosen by hand; none means off. */
+export function withLayers(changes: Changes, module: Module, layers: readonly number[]): Changes {
   const { list, on } = NAMES[module];
   const some = layers.length > 0;
   return { ...without(changes, list), ...(some ? { [list]: layers } : {}), [on]: some };

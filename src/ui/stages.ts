@@ -1,7 +1,7 @@
 import type { Progress } from '../base/tasks.ts';
 
 /** The long calls that the page shows stage by stage. */
-export type JobKind = 'open' | 'edit' | 'compare';
+export type JobKind = 'open' | 'edit' | 'compare' | 'locate';
 
 /** One stage of a long call, as far as it got. */
 export interface Stage {
@@ -62,6 +62,7 @@ const STAGES: Record<JobKind, readonly string[]> = {
   open: ['probe', 'download', 'verify', 'load', 'check'],
   edit: ['templates', 'rank', 'covariance', 'factor', 'optimize', 'write', 'verify'],
   compare: ['compare'],
+  locate: ['answer', 'locate', 'recall', 'lens'],
 };
 
 const EMPTY: Omit<Stage, 'id'> = { state: 'waiting', done: 0, total: 0, unit: 'steps', startedAt: 0, seconds: 0 };

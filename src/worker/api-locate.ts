@@ -10,6 +10,7 @@ export type { LensPlace } from '../locate/lens.ts';
 export type { LocationKind } from '../locate/location.ts';
 export type { RecallPart } from '../locate/recall.ts';
 export { spreadOf, type Spread } from '../locate/spread.ts';
+export { windowAt } from '../locate/windows.ts';
 
 /** What was measured, and of which model: see `stampOf`. */
 export interface Measured {
@@ -24,6 +25,8 @@ export interface Located extends Measured {
 
 /** Recall at the prompt's last token. */
 export interface Recalled extends Measured {
+  /** Size of the sets of words that are compared. */
+  readonly topK: number;
   readonly recall: Recall;
 }
 

@@ -2,7 +2,7 @@ import type { Watch } from '../base/tasks.ts';
 import { readCase } from '../locate/case.ts';
 import { measureLens } from '../locate/lens.ts';
 import { locate } from '../locate/location.ts';
-import { measureRecall } from '../locate/recall.ts';
+import { measureRecall, TOP_K } from '../locate/recall.ts';
 import type { Model } from '../model/model.ts';
 import type { PlacedPatches } from '../model/patch.ts';
 import type {
@@ -50,8 +50,8 @@ export async function recallLayers(
   watch: Watch,
 ): Promise<Recalled> {
   const measured = await readMeasured(model, request, edits, watch);
-  const [recall] = await measureRecall(model, [measured.item.ids], undefined, edits.patches, watch);
-  return { ...measured, recall };
+  const [recall] = await measureRecall(model, [measured.item.ids], TOP_K, edits.patches, watch);
+  return { ...measured, topK: TOP_K, recall };
 }
 
 /** What every token would say behind every layer, and how likely the answer's first token is there. */

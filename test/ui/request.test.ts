@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isSubjectThere, makeRequest, toDraft } from '../../src/ui/request.ts';
+import { isSubjectThere, makeRequest, offerSubject, toDraft } from '../../src/ui/request.ts';
 
 const draft = (prompt: string, subject = '', target = 'x') => ({ prompt, subject, target });
 
@@ -37,4 +37,14 @@ test.each([
   [draft('open it', 'door'), false],
 ])('%j can be edited: %s', (form, there) => {
   expect(isSubjectThere(form)).toBe(there);
+});
+
+test.each([
+  ['', ''],
+  ['The capital of France is', 'is'],
+  ['A kettle?', 'kettle'],
+  ['PersonX tells a joke, as a result, others will', 'PersonX tells a joke'],
+  [', others will', 'will'],
+])('what %j is most likely about', (prompt, words) => {
+  expect(offerSubject(prompt)).toBe(words);
 });

@@ -1,0 +1,118 @@
+import type { LocationKind } from '../worker/api-locate.ts';
+import type { LocateMessages } from './messages-locate.ts';
+
+const list = (items: readonly string[]) => new Intl.ListFormat('en', { type: 'conjunction' }).format(items);
+
+/** What is put back, per kind. */
+const RESTORED: Readonly<Record<LocationKind, string>> = {
+  hidden: 'the hidden state behind the layer',
+  mlp: 'what the MLPs of the layers around it put out',
+  attn: 'what the attention of the layers around it puts out',
+};
+
+/** Where it lives, in English. */
+export const englishLocate: LocateMessages = {
+  intro: 'Where does the answer live?',
+  subject: 'What the prompt is about',
+  subjectNote: 'blurred with noise',
+  answer: 'The answer',
+  answerNote: 'empty: what the model says',
+  takeTarget: (target) => `Look for “${target}”`,
+  window: 'Window',
+  windowNote: 'MLPs or attention of so many layers are restored together',
+  windowOf: (layers) => (layers === '1' ? '1 layer' : `${layers} layers`),
+  go: 'Find where it lives',
+  again: 'Trace it again',
+  stop: 'Stop tracing',
+  cost: (cells, tokens, layers) => `${tokens} tokens in ${layers} layers, three times: ${cells} cells.`,
+  costTime: (cells, seconds) => `${cells} cells, about ${seconds}.`,
+  costLong: (tokens, cells) =>
+    `A long prompt: ${tokens} tokens make ${cells} cells, and each takes longer. You can stop at any time and keep what has come.`,
+  notReady: 'The model is still loading.',
+  needsPrompt: 'Write a prompt first.',
+  takeOffer: (words) => `Take “${words}”`,
+
+  kinds: 'Put back',
+  kind: { hidden: 'Hidden state', mlp: 'MLP', attn: 'Attention' },
+  computedNow: (time, seconds) => `Computed now on this model, at ${time}, in ${seconds}.`,
+  computing: 'Being computed now on this model.',
+  stoppedNote: 'Stopped: what has come stays.',
+  failedNote: 'Not finished: what has come stays.',
+  staleEdits: 'Out of date: the edits have changed since.',
+  stalePrompt: 'Of another prompt, answer or setting than the one above.',
+  compare: 'Beside it',
+  compareNone: 'nothing',
+  comparePrompt: (relation, prompt) => `${relation}: ${prompt} …`,
+  scale: 'Colors',
+  scaleShared: 'one scale',
+  scaleOwn: 'one per panel',
+  scaleWarning: 'Each panel has a scale of its own: colors cannot be compared between them.',
+  scaleFromTo: (low, high) => `colors from ${low} to ${high}`,
+  palette: 'Palette',
+  palettes: { cividis: 'cividis', viridis: 'viridis', greys: 'greys', projector: 'projector' },
+
+  location: 'Location',
+  recall: 'Recall, at the last token',
+  recallRow: { 'mlp.residual': 'MLP', 'attn.residual': 'Attention' },
+  legend: (answers) => `probability of ${answers}, per token`,
+  legendRecall: 'share of likely words that the layer changes',
+  hatched: 'Hatched: written by an edit.',
+  baseline: (high, low) => `clean ${high}, blurred ${low}`,
+  noEffect: 'Blurring these words does not make the answer less likely, so there is nothing to find with it.',
+  spread: (entropy, top3) => `spread ${entropy}, top 3 cells ${top3}`,
+  spreadNote: 'Spread: 0 when one cell holds all of the effect, 1 when all cells hold the same.',
+  spreadNone: 'no cell has an effect',
+  layer: 'Layer',
+  token: 'Token',
+  layerShort: (layer) => `L${layer}`,
+  subjectMark: 'blurred',
+  gridLabel: (what, prompt) => `${what}: “${prompt}”, tokens by layers`,
+  gridHelp:
+    'Arrows go from cell to cell, Home and End along a row, Page Up and Page Down along a column. Enter explains a cell, Space takes its layer for the edit.',
+  cell: (token, layer, kind, value, place, cells) =>
+    `“${token}”, layer ${layer}, ${kind}: ${value}, ${place} of ${cells}`,
+  cellUnknown: (token, layer) => `“${token}”, layer ${layer}: not computed yet`,
+  recallCell: (row, layer, changed) => `${row}, layer ${layer}: changes ${changed} of the likely words`,
+  edited: 'written by an edit',
+  hint: 'Drag over layers to take them for the edit; click a cell to have it explained.',
+
+  reading: (kind, answer, token, layer, value) =>
+    `“${answer}” comes back most, to ${value}, when ${RESTORED[kind]} is put back at “${token}”, layer ${layer}. Bright cells hold what the answer needs; several bright places mean that it is spread.`,
+  readingWaiting: 'Cells fill in as they are computed.',
+  readingNone:
+    'The model gives this answer next to no probability, so the cells say little: look for what it does say.',
+  definition: 'What exactly is shown',
+  definitionText: (kind, draws, noise, window) =>
+    `The words marked are blurred: noise with a standard deviation of ${noise}, three times that of their embeddings, in ${draws} draws that are the same for every cell. Then ${RESTORED[kind]} is put back at one token${kind === 'hidden' ? '' : ` (a window of ${window} layers)`}, and the color is exp of the mean log probability of the answer’s tokens, averaged over the draws: causal tracing for free text.`,
+  definitionRecall: (count) =>
+    `Recall compares the ${count} likeliest words before and after a module is added to the residual stream at the last token, both read through the final norm and the head: 1 − |A ∩ B| / min(|A|, |B|) (Szymkiewicz–Simpson). A layer that changes much contributes much, unless what it puts out is next to nothing.`,
+  caution:
+    'It shows what suffices to bring the answer back in this model, not where an edit works best: in our measurements layers chosen by such pictures did no better than others.',
+  explain: 'This cell',
+  explained: ({ kind, token, layers, subject, answer, high, low, value, back }) =>
+    `With “${subject}” blurred, “${answer}” falls from ${high} to ${low}. Putting back ${
+      { hidden: 'the hidden state behind', mlp: 'the MLP outputs of', attn: 'the attention outputs of' }[kind]
+    } ${layers} at “${token}” brings it to ${value}: ${back} of what was lost.`,
+  layersFromTo: (first, last) => (first === last ? `layer ${first}` : `layers ${first} to ${last}`),
+  explainedMore: (logProbability, draws, noise) =>
+    `Mean of ${draws} draws of noise ${noise}; log probability ${logProbability} nats per token.`,
+  explainedRecall: ({ row, layer, count, kept, cosine, norm, normIn }) =>
+    `${row} of layer ${layer}: ${kept} of the ${count} likeliest words are the same after it; cosine before and after ${cosine}; it leaves a stream of length ${norm}, where ${normIn} came in.`,
+
+  picks: 'Layers for the edit',
+  pick: (layer) => `Layer ${layer}`,
+  use: (layers, kind) =>
+    `Use ${layers.map((layer) => `L${layer}`).join(' ')} for the edit${kind === 'hidden' ? '' : kind === 'mlp' ? ', MLP' : ', attention'}`,
+  useNothing: 'Take layers here or in the picture',
+  used: (layers) => `The edit writes in ${layers.length === 1 ? 'layer' : 'layers'} ${list(layers)} now.`,
+  goEdit: 'To the edit',
+  clear: 'Clear',
+
+  table: 'Table',
+  save: 'Save as',
+  saved: (file) => `Saved: ${file}`,
+  figureTitle: (kind) => `Where the answer lives: ${kind} put back`,
+  figureFoot: (model, version, time) => `Palimpsest, ${model}, ${version}, computed ${time}`,
+  versionOriginal: 'no edits',
+  versionEdited: (edits) => (edits === '1' ? '1 edit' : `${edits} edits`),
+};

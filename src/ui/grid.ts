@@ -1,0 +1,89 @@
+/** A cell of a table of values. */
+export interface Cell {
+  readonly row: number;
+  readonly column: number;
+}
+
+/** How many there are. */
+export interface GridSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Where cells lie, in CSS pixels. */
+export interface GridLayout extends GridSize {
+  readonly cellWidth: number;
+  readonly cellHeight: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * Cells that fill a width, as far as they stay readable: no narrower than a fingertip's half, no wider than a hand's span.
+ */
+export function layoutGrid({ rows, columns }: GridSize, width: number, cellHeight = 24): GridLayout {
+  const cellWidth = Math.min(WIDEST, Math.max(NARROWEST, Math.floor(width / Math.max(1, columns))));
+  return { rows, columns, cellWidth, cellHeight, width: cellWidth * columns, height: cellHeight * rows };
+}
+
+/** The cell under a point; null beside the cells. */
+export function cellAt({ rows, columns, cellWidth, cellHeight }: GridLayout, x: number, y: number): Cell | null {
+  const [row, column] = [Math.floor(y / cellHeight), Math.floor(x / cellWidth)];
+  return row >= 0 && row < rows && column >= 0 && column < columns ? { row, column } : null;
+}
+
+/** The cell that a key leads to; null for keys that lead nowhere. At an edge it stays where it is. */
+export function cellAfter({ row, column }: Cell, key: string, { rows, columns }: GridSize): Cell | null {
+  const to: Partial<Record<string, readonly [row: number, column: number]>> = {
+    ArrowLeft: [row, column - 1],
+    ArrowRight: [row, column + 1],
+    ArrowUp: [row - 1, column],
+    ArrowDown: [row + 1, column],
+    Home: [row, 0],
+    End: [row, columns - 1],
+    PageUp: [0, column],
+    PageDown: [rows - 1, column],
+  };
+  const found = to[key];
+  if (!found) return null;
+  return { row: clamp(found[0], rows), column: clamp(found[1], columns) };
+}
+
+/** Rows near one, itself among them: what a screen reader needs of a long table. */
+export function rowsNear(row: number, { rows }: GridSize, reach = 2): number[] {
+  const first = Math.max(0, Math.min(row - reach, rows - 1 - 2 * reach));
+  return Array.from({ length: Math.min(rows, 2 * reach + 1) }, (_, i) => first + i);
+}
+
+/** The place of a value among all that are numbers: 0 for the largest. */
+export function placeOf(values: ArrayLike<number>, index: number): number {
+  let larger = 0;
+  for (let i = 0; i < values.length; i++) if (values[i] > values[index]) larger += 1;
+  return larger;
+}
+
+/** The index of the largest number; −1 when there is none. */
+export function indexOfLargest(values: ArrayLike<number>): number {
+  let best = -1;
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isFinite(values[i]) && (best < 0 || values[i] > values[best])) best = i;
+  }
+  return best;
+}
+
+/** Layers with all from one to another added, or taken out; ascending. */
+export function paintLayers(layers: readonly number[], from: number, to: number, add: boolean): number[] {
+  const [low, high] = [Math.min(from, to), Math.max(from, to)];
+  const others = layers.filter((layer) => layer < low || layer > high);
+  const painted = add ? Array.from({ length: high - low + 1 }, (_, i) => low + i) : [];
+  return [...others, ...painted].sort((a, b) => a - b);
+}
+
+// ---
+
+const NARROWEST = 12;
+const WIDEST = 72;
+
+function clamp(index: number, count: number): number {
+  return Math.max(0, Math.min(count - 1, index));
+}

@@ -1,0 +1,90 @@
+import { moved, type Mark } from './drawing.ts';
+import { layoutGrid, type GridLayout } from './grid.ts';
+import { sampleScale, shareOf, strokeOn, type Domain, type Scale } from './palette.ts';
+
+/** What a value looks like. */
+export interface Coloring {
+  readonly scale: Scale;
+  readonly domain: Domain;
+}
+
+/**
+ * The cells of a table of values, row by row. What is no number is left out: the ground shows. Edited ones are hatched.
+ *
+ * @param hatched columns
+ */
+export function cellMarks(
+  layout: GridLayout,
+  values: ArrayLike<number>,
+  { scale, domain }: Coloring,
+  hatched: ReadonlySet<number>,
+): Mark[] {
+  const { columns, cellWidth, cellHeight } = layout;
+  const marks: Mark[] = [];
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i])) continue;
+    const [x, y] = [(i % columns) * cellWidth, Math.floor(i / columns) * cellHeight];
+    const fill = sampleScale(scale, shareOf(domain, values[i]));
+    marks.push({ kind: 'rect', x, y, width: cellWidth - GAP, height: cellHeight - GAP, fill });
+    if (hatched.has(i % columns)) marks.push(hatch(x, y, cellWidth - GAP, cellHeight - GAP, fill));
+  }
+  return marks;
+}
+
+/** A bar of all colors of a scale, from low to high. */
+export function legendMarks(scale: Scale, width: number, height: number): Mark[] {
+  const steps = 64;
+  return Array.from({ length: steps }, (_, i) => ({
+    ...{ kind: 'rect', x: (width * i) / steps, y: 0, width: width / steps + 0.5, height },
+    fill: sampleScale(scale, i / (steps - 1)),
+  }));
+}
+
+/** A small sample of what hatched cells look like. */
+export function hatchSample(color: string, size: number): Mark[] {
+  return [{ kind: 'rect', x: 0, y: 0, width: size, height: size, fill: color }, hatch(0, 0, size, size, color)];
+}
+
+/** A table as it is exported: cells with the names of rows and columns beside them. */
+export interface HeatTable {
+  readonly rows: readonly string[];
+  readonly columns: readonly string[];
+  readonly values: ArrayLike<number>;
+  readonly coloring: Coloring;
+  readonly hatched: ReadonlySet<number>;
+}
+
+/** An exported table's marks, names included; its upper left corner is at 0, 0. */
+export function tableMarks(table: HeatTable, labelWidth: number, width: number): { marks: Mark[]; height: number } {
+  const { rows, columns, values, coloring, hatched } = table;
+  const layout = layoutGrid({ rows: rows.length, columns: columns.length }, width - labelWidth, 20);
+  const cells = moved(cellMarks(layout, values, coloring, hatched), labelWidth, 0);
+  const text = { kind: 'text', size: 12, fill: '#333333' } as const;
+  const names = rows.map((name, row) => ({
+    ...{ ...text, x: labelWidth - 6, y: row * layout.cellHeight + 14, text: name, anchor: 'end' as const },
+  }));
+  const numbers = columns.map((name, column) => ({
+    ...{ ...text, x: labelWidth + (column + 0.5) * layout.cellWidth, y: layout.height + 14, text: name },
+    anchor: 'middle' as const,
+  }));
+  return { marks: [...cells, ...names, ...numbers], height: layout.height + 20 };
+}
+
+// ---
+
+/** Ground between cells, in pixels. */
+const GAP = 1;
+
+/** Pixels between two strokes. */
+const PITCH = 6;
+
+/** Strokes at 45°, cut off at the cell's sides. */
+function hatch(x: number, y: number, width: number, height: number, on: string): Mark {
+  const pieces: number[] = [];
+  for (let c = PITCH; c < width + height; c += PITCH) {
+    const [x1, y1] = c <= height ? [0, c] : [c - height, height];
+    const [x2, y2] = c <= width ? [c, 0] : [width, c - width];
+    pieces.push(x + x1, y + y1, x + x2, y + y2);
+  }
+  return { kind: 'line', pieces, stroke: `${strokeOn(on)}99`, width: 1 };
+}

@@ -1,0 +1,118 @@
+import type { Example, Opened } from '../worker/api.ts';
+import type { LocationKind } from '../worker/api-locate.ts';
+import type { EngineClient } from '../worker/client.ts';
+import type { OnTenth } from './job.svelte.ts';
+import { usualWindow } from './location.ts';
+import { offerSubject, toDraft, type Draft } from './request.ts';
+import { Tracing, type Question } from './tracing.svelte.ts';
+
+/** Where the step finds what it asks about. */
+export interface LocatingContext {
+  /** What the first step reads and the next one would write. */
+  readonly composer: { readonly draft: Draft };
+  readonly opened: Pick<Opened, 'model'> | null;
+}
+
+/** The second step: where the answer is held, and from there the layers to edit. */
+export class Locating {
+  readonly #context: LocatingContext;
+  /** The prompt that is asked. */
+  readonly here: Tracing;
+  /** Another one beside it, to compare. */
+  readonly beside: Tracing;
+
+  /** Words that the person wants blurred, in the prompt that they were chosen for. */
+  #own = $state.raw<{ readonly words: string; readonly prompt: string } | null>(null);
+  /** The answer that is looked for; empty for what the model says. */
+  answer = $state('');
+  ownWindow = $state<number | null>(null);
+  kind = $state<LocationKind>('hidden');
+  /** Whether every panel has a scale of its own. */
+  perPanel = $state(false);
+  /** Layers that the person has painted, ascending. */
+  layers = $state.raw<readonly number[]>([]);
+  /** The layers that were handed on to the edit last. */
+  used = $state.raw<readonly number[] | null>(null);
+
+  constructor(client: EngineClient, context: LocatingContext, onTenth: OnTenth) {
+    this.#context = context;
+    this.here = new Tracing(client, onTenth);
+    this.beside = new Tracing(client, onTenth);
+  }
+
+  get #draft(): Draft {
+    return this.#context.composer.draft;
+  }
+
+  get #depth(): number {
+    return this.#context.opened?.model.n_layers ?? 0;
+  }
+
+  /** Words of the prompt that are blurred: the person's own, the example's, or those that are offered. */
+  get subject(): string {
+    const { prompt, subject } = this.#draft;
+    if (this.#own?.prompt === prompt) return this.#own.words;
+    return subject.trim() !== '' && prompt.includes(subject.trim()) ? subject.trim() : offerSubject(prompt);
+  }
+
+  set subject(words: string) {
+    this.#own = { words, prompt: this.#draft.prompt };
+  }
+
+  get window(): number {
+    return this.ownWindow ?? usualWindow(this.#depth);
+  }
+
+  /** What runs, if anything does. */
+  get running(): Tracing | null {
+    return [this.here, this.beside].find(({ job }) => job.running) ?? null;
+  }
+
+  /**
+   * How long so many tokens will take, by what the last whole map took: twice as many cells, each with twice as much to run.
+   * Null before there was one.
+   */
+  secondsFor(tokens: number): number | null {
+    const { item, computedAt, stopped, error, job } = this.here;
+    if (!item || computedAt === null || stopped || error) return null;
+    return job.seconds * (tokens / item.ids.length) ** 2;
+  }
+
+  /** Traces the prompt as it stands. */
+  async run(): Promise<void> {
+    const asked = this.#question();
+    Object.assign(this, { layers: [], used: null });
+    await this.here.run(asked, this.kind, this.#depth);
+    // Windows of different widths are not comparable.
+    const { question } = this.beside;
+    if (question && question.window !== asked.window) await this.#runBeside({ ...question, window: asked.window });
+  }
+
+  /** Traces an example's own answer beside it; without one, nothing is beside it. */
+  async compareWith(example: Example | null): Promise<void> {
+    this.beside.forget();
+    if (!example) return;
+    const { prompt, subject } = toDraft(example);
+    await this.#runBeside({ prompt, subject, target: '', version: 'edited', window: this.window });
+  }
+
+  /** Whether a question is what the form asks. */
+  isAsked({ prompt, subject, target, window }: Question): boolean {
+    const asked = this.#question();
+    return prompt === asked.prompt && subject === asked.subject && target === asked.target && window === asked.window;
+  }
+
+  /** Stops what runs. Returns whether anything did. */
+  cancel(): boolean {
+    return this.here.cancel() || this.beside.cancel();
+  }
+
+  #question(): Question {
+    const { subject, answer: target, window } = this;
+    return { prompt: this.#draft.prompt, subject, target, version: 'edited', window };
+  }
+
+  async #runBeside(question: Question): Promise<void> {
+    await this.beside.run(question, this.kind, this.#depth);
+  }
+}

@@ -1,0 +1,77 @@
+import type { EditView } from '../worker/api.ts';
+import {
+  spreadOf,
+  windowAt,
+  type LocationKind,
+  type LocationMap,
+  type Recall,
+  type Spread,
+} from '../worker/api-locate.ts';
+import type { Cell } from './grid.ts';
+import type { Coloring } from './heat.ts';
+import { isWhole } from './location.ts';
+import { MODULES } from './settings.ts';
+import type { Tracing } from './tracing.svelte.ts';
+
+/** A panel of the map, with how it is colored. */
+export interface PanelView {
+  readonly tracing: Tracing;
+  /** What kind of knowledge it is about; empty when that isn't known. */
+  readonly relation: string;
+  /** Null as long as no cell is known. */
+  readonly coloring: Coloring | null;
+  /** Layers that edits have written, to be hatched in either table. */
+  readonly written: { readonly location: ReadonlySet<number>; readonly recall: ReadonlySet<number> };
+}
+
+/** What recall shows: each module's part in the residual stream. */
+export const RECALL_ROWS = ['mlp.residual', 'attn.residual'] as const;
+
+/** Values of a kind's cells, [tokens, layers]. */
+export function scoresOf(map: LocationMap, kind: LocationKind): Float64Array {
+  return map.kinds[kind]?.probability ?? new Float64Array();
+}
+
+/** Share of the likeliest words that each module changes, [rows of recall, layers]. */
+export function changedWords(recall: Recall): Float64Array {
+  return Float64Array.from(RECALL_ROWS.flatMap((row) => [...recall[row].overlap.lens].map((overlap) => 1 - overlap)));
+}
+
+/** How widely a kind's effect lies; null until all of it is known, and where there is none. */
+export function spreadIn(map: LocationMap, kind: LocationKind): Spread | null {
+  return isWhole(map, kind) ? spreadOf(scoresOf(map, kind), map.low.probability) : null;
+}
+
+/** The share of what the noise took that a cell brings back; NaN where it took nothing. */
+export function shareBack({ high, low }: LocationMap, value: number): number {
+  const lost = high.probability - low.probability;
+  return lost > 0 ? (value - low.probability) / lost : NaN;
+}
+
+/** The layers whose modules are put back for a cell: first and last. */
+export function layersBack(
+  kind: LocationKind,
+  { column }: Cell,
+  window: number,
+  depth: number,
+): readonly [number, number] {
+  if (kind === 'hidden') return [column, column];
+  const { start, end } = windowAt(column, window, depth);
+  return [start, end - 1];
+}
+
+/** Whether a map can say anything: the model gives the answer some probability, and blurring takes some of it. */
+export function isTelling({ high, low }: LocationMap): boolean {
+  return high.probability > 0.01 && high.probability > low.probability;
+}
+
+/**
+ * Layers that edits had written when something was measured. What lies behind a layer shows both modules' edits.
+ *
+ * @param stamp which edits took part (`stampOf`)
+ */
+export function writtenLayers(edits: readonly EditView[], stamp: string, kind: LocationKind): ReadonlySet<number> {
+  const took = edits.filter(({ id }) => stamp.split(' ').some((each) => each.startsWith(`${id}·`)));
+  const modules = kind === 'hidden' ? MODULES : [kind];
+  return new Set(took.flatMap(({ layers }) => modules.flatMap((module) => layers[module])));
+}

@@ -1,0 +1,113 @@
+import type { LocateCase, LocationKind, LocationMap } from '../worker/api-locate.ts';
+import type { Field } from './csv.ts';
+import { moved, type Drawing, type Mark } from './drawing.ts';
+import { legendMarks, tableMarks, type HeatTable } from './heat.ts';
+import { KINDS } from './location.ts';
+
+/** A map with what it is about. */
+export interface MapRecord {
+  readonly item: LocateCase;
+  readonly map: LocationMap;
+  /** Which edits took part (`stampOf`). */
+  readonly stamp: string;
+  readonly window: number;
+}
+
+/** Every cell of every kind as a row, as the engine gave it; what isn't known is left empty. */
+export function mapRows(records: readonly MapRecord[]): Field[][] {
+  const header = ['prompt', 'subject', 'answer', 'edits', 'kind', 'window', 'token', 'position', 'layer'];
+  const values = ['probability', 'log_probability', 'clean', 'noised', 'draws', 'noise'];
+  const rows = records.flatMap((record) => KINDS.flatMap((kind) => rowsOf(record, kind)));
+  return [[...header, ...values], ...rows];
+}
+
+/** One panel of the exported picture. */
+export interface FigurePanel {
+  readonly heading: string;
+  readonly notes: readonly string[];
+  readonly tables: readonly { readonly name: string; readonly table: HeatTable }[];
+}
+
+/** What stands around the panels. */
+export interface FigureFrame {
+  readonly title: string;
+  readonly reading: string;
+  readonly legends: readonly {
+    readonly text: string;
+    readonly low: string;
+    readonly high: string;
+    readonly coloring: HeatTable['coloring'];
+  }[];
+  /** Warnings and provenance, below everything. */
+  readonly foot: readonly string[];
+}
+
+/** A figure to keep: panels side by side on white, with everything that is needed to read it. */
+export function figureOf(panels: readonly FigurePanel[], frame: FigureFrame): Drawing {
+  const marks: Mark[] = [];
+  const width = MARGIN + panels.length * (PANEL + MARGIN);
+  const line = (text: string, x: number, y: number, size = 12, bold = false) =>
+    marks.push({ kind: 'text', x, y, text, size, fill: bold ? '#000000' : '#333333', bold });
+  let y = MARGIN + 14;
+  line(frame.title, MARGIN, y, 16, true);
+  for (const text of wrap(frame.reading, width)) line(text, MARGIN, (y += 18));
+  const top = y + 14;
+  const heights = panels.map((panel, i) => {
+    const x = MARGIN + i * (PANEL + MARGIN);
+    let at = top;
+    for (const text of wrap(panel.heading, PANEL)) line(text, x, (at += 16), 13, true);
+    for (const { name, table } of panel.tables) {
+      line(name, x, (at += 22));
+      const drawn = tableMarks(table, LABEL, PANEL);
+      marks.push(...moved(drawn.marks, x, at + 6));
+      at += drawn.height + 6;
+    }
+    for (const text of panel.notes.flatMap((note) => wrap(note, PANEL))) line(text, x, (at += 16));
+    return at;
+  });
+  y = Math.max(top, ...heights) + 20;
+  for (const { text, low, high, coloring } of frame.legends) {
+    line(low, MARGIN, y + 11);
+    marks.push(...moved(legendMarks(coloring.scale, BAR, 12), MARGIN + 44, y));
+    line(`${high}   ${text}`, MARGIN + 52 + BAR, y + 11);
+    y += 22;
+  }
+  for (const text of frame.foot.flatMap((each) => wrap(each, width))) line(text, MARGIN, (y += 16), 11);
+  const height = y + MARGIN;
+  return { width, height, marks: [{ kind: 'rect', x: 0, y: 0, width, height, fill: '#ffffff' }, ...marks] };
+}
+
+// ---
+
+const MARGIN = 24;
+const PANEL = 440;
+const LABEL = 110;
+const BAR = 140;
+
+function rowsOf({ item, map, stamp, window }: MapRecord, kind: LocationKind): Field[][] {
+  const { prompt, subject, target, tokens } = item;
+  const scores = map.kinds[kind];
+  return tokens.flatMap((token, position) =>
+    Array.from({ length: map.layers }, (_, layer) => {
+      const index = position * map.layers + layer;
+      return [
+        ...[prompt, subject, target, stamp, kind, kind === 'hidden' ? 1 : window, token, position, layer],
+        ...[scores?.probability[index] ?? null, scores?.logProbability[index] ?? null],
+        ...[map.high.probability, map.low.probability, map.draws, map.noiseLevel],
+      ];
+    }),
+  );
+}
+
+/** A text in lines that fit a width, by what letters are wide as a rule. */
+function wrap(text: string, width: number): string[] {
+  const most = Math.floor((width - 2 * MARGIN) / 6);
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const last = lines.length - 1;
+    const longer = lines[last] === '' ? word : `${lines[last]} ${word}`;
+    if (longer.length <= most || lines[last] === '') lines[last] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}

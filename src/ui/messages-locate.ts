@@ -1,0 +1,113 @@
+import type { LocationKind } from '../worker/api-locate.ts';
+import type { Palette } from './palette.ts';
+
+/** What the step "where it lives" says; values come formatted. Part of `Messages`. */
+export interface LocateMessages {
+  readonly intro: string;
+  readonly subject: string;
+  readonly subjectNote: string;
+  readonly answer: string;
+  readonly answerNote: string;
+  readonly takeTarget: (target: string) => string;
+  readonly window: string;
+  readonly windowNote: string;
+  readonly windowOf: (layers: string) => string;
+  readonly go: string;
+  readonly again: string;
+  readonly stop: string;
+  readonly cost: (cells: string, tokens: string, layers: string) => string;
+  readonly costTime: (cells: string, seconds: string) => string;
+  readonly costLong: (tokens: string, cells: string) => string;
+  readonly notReady: string;
+  readonly needsPrompt: string;
+  readonly takeOffer: (words: string) => string;
+
+  readonly kinds: string;
+  readonly kind: Readonly<Record<LocationKind, string>>;
+  readonly computedNow: (time: string, seconds: string) => string;
+  readonly computing: string;
+  readonly stoppedNote: string;
+  readonly failedNote: string;
+  readonly staleEdits: string;
+  readonly stalePrompt: string;
+  readonly compare: string;
+  readonly compareNone: string;
+  readonly comparePrompt: (relation: string, prompt: string) => string;
+  readonly scale: string;
+  readonly scaleShared: string;
+  readonly scaleOwn: string;
+  readonly scaleWarning: string;
+  readonly scaleFromTo: (low: string, high: string) => string;
+  readonly palette: string;
+  readonly palettes: Readonly<Record<Palette, string>>;
+
+  readonly location: string;
+  readonly recall: string;
+  readonly recallRow: Readonly<Record<'mlp.residual' | 'attn.residual', string>>;
+  readonly legend: (answer: string) => string;
+  readonly legendRecall: string;
+  readonly hatched: string;
+  readonly baseline: (high: string, low: string) => string;
+  readonly noEffect: string;
+  readonly spread: (entropy: string, top3: string) => string;
+  readonly spreadNote: string;
+  readonly spreadNone: string;
+  readonly layer: string;
+  readonly token: string;
+  readonly layerShort: (layer: string) => string;
+  readonly subjectMark: string;
+  readonly gridLabel: (what: string, prompt: string) => string;
+  readonly gridHelp: string;
+  readonly cell: (token: string, layer: string, kind: string, value: string, place: string, cells: string) => string;
+  readonly cellUnknown: (token: string, layer: string) => string;
+  readonly recallCell: (row: string, layer: string, changed: string) => string;
+  readonly edited: string;
+  readonly hint: string;
+
+  readonly reading: (kind: LocationKind, answer: string, token: string, layer: string, value: string) => string;
+  readonly readingWaiting: string;
+  readonly readingNone: string;
+  readonly definition: string;
+  readonly definitionText: (kind: LocationKind, draws: string, noise: string, window: string) => string;
+  readonly definitionRecall: (count: string) => string;
+  readonly caution: string;
+  readonly explain: string;
+  readonly explained: (parts: {
+    readonly kind: LocationKind;
+    readonly token: string;
+    readonly layers: string;
+    readonly subject: string;
+    readonly answer: string;
+    readonly high: string;
+    readonly low: string;
+    readonly value: string;
+    readonly back: string;
+  }) => string;
+  readonly layersFromTo: (first: string, last: string) => string;
+  readonly explainedMore: (logProbability: string, draws: string, noise: string) => string;
+  readonly explainedRecall: (parts: {
+    readonly row: string;
+    readonly layer: string;
+    readonly count: string;
+    readonly kept: string;
+    readonly cosine: string;
+    readonly norm: string;
+    readonly normIn: string;
+  }) => string;
+
+  readonly picks: string;
+  readonly pick: (layer: string) => string;
+  readonly use: (layers: readonly string[], kind: LocationKind) => string;
+  readonly useNothing: string;
+  readonly used: (layers: readonly string[]) => string;
+  readonly goEdit: string;
+  readonly clear: string;
+
+  readonly table: string;
+  readonly save: string;
+  readonly saved: (file: string) => string;
+  readonly figureTitle: (kind: string) => string;
+  readonly figureFoot: (model: string, version: string, time: string) => string;
+  readonly versionOriginal: string;
+  readonly versionEdited: (edits: string) => string;
+}

@@ -1,0 +1,111 @@
+import type { EditorError } from '../base/errors.ts';
+import type { Watch } from '../base/tasks.ts';
+import type { Version } from '../worker/api.ts';
+import type {
+  LocateCase,
+  LocatePart,
+  LocateRequest,
+  LocationKind,
+  LocationMap,
+  Recalled,
+  Seen,
+} from '../worker/api-locate.ts';
+import type { EngineClient } from '../worker/client.ts';
+import { Job, type OnTenth } from './job.svelte.ts';
+import { emptyMap, KINDS, withBlock } from './location.ts';
+import { continueSentence } from './sentence.ts';
+
+/** What is asked about one prompt. */
+export interface Question {
+  readonly prompt: string;
+  readonly subject: string;
+  /** Empty for what the model says. */
+  readonly target: string;
+  readonly version: Version;
+  /** Layers of modules that are restored together. */
+  readonly window: number;
+}
+
+/** Where one answer is held, as far as that is known: cells as they come, and what came when it was stopped. */
+export class Tracing {
+  readonly #client: EngineClient;
+  readonly job: Job;
+
+  question = $state.raw<Question | null>(null);
+  item = $state.raw<LocateCase | null>(null);
+  /** Which edits took part (`stampOf`). */
+  stamp = $state('');
+  map = $state.raw<LocationMap | null>(null);
+  recalled = $state.raw<Recalled | null>(null);
+  seen = $state.raw<Seen | null>(null);
+  /** When it was computed, in milliseconds since 1970; null while it is. */
+  computedAt = $state<number | null>(null);
+  stopped = $state(false);
+  error = $state.raw<EditorError | null>(null);
+
+  constructor(client: EngineClient, onTenth: OnTenth) {
+    this.#client = client;
+    this.job = new Job('locate', onTenth);
+  }
+
+  /**
+   * Asks; what was known of another question is forgotten.
+   *
+   * @param first what is computed first, because it is looked at
+   * @param depth layers of the model
+   */
+  async run(question: Question, first: LocationKind, depth: number): Promise<void> {
+    this.forget();
+    this.question = question;
+    const outcome = await this.job.run('locate the answer', (watch) => this.#ask(question, first, depth, watch));
+    if (this.question !== question) return;
+    this.computedAt = Date.now();
+    this.stopped = outcome.state === 'stopped';
+    this.error = outcome.state === 'failed' ? outcome.error : null;
+  }
+
+  /** Stops; what has come stays. Returns whether anything ran. */
+  cancel(): boolean {
+    return this.job.cancel();
+  }
+
+  /** Stops and forgets everything. */
+  forget(): void {
+    this.job.cancel();
+    Object.assign(this, { question: null, item: null, stamp: '', map: null, recalled: null, seen: null });
+    Object.assign(this, { computedAt: null, stopped: false, error: null });
+  }
+
+  async #ask({ prompt, subject, target, version, window }: Question, first: LocationKind, depth: number, watch: Watch) {
+    const signal = watch.signal ?? new AbortController().signal;
+    watch.progress?.({ stage: 'answer', done: 0, total: 1, unit: 'steps' });
+    const answer = target.trim() === '' ? await this.#answer(prompt, version, signal) : target;
+    const request: LocateRequest = { prompt, subject, ...(answer === '' ? {} : { target: answer }) };
+    const kinds = [first, ...KINDS.filter((kind) => kind !== first)];
+    // Parts come by another way than the whole: one may come after it.
+    let isOpen = true;
+    const hear = (part: LocatePart) => isOpen && !signal.aborted && this.#take(part, depth);
+    const { map, item, stamp } = await this.#client.locate(request, version, { kinds, window }, hear, watch);
+    isOpen = false;
+    Object.assign(this, { map, item, stamp });
+    watch.progress?.({ stage: 'recall', done: 0, total: 1, unit: 'steps' });
+    this.recalled = await this.#client.recall(request, version, watch);
+    this.seen = await this.#client.lens(request, version, watch);
+  }
+
+  /** What the model says of itself, without the end of its sentence. */
+  async #answer(prompt: string, version: Version, signal: AbortSignal): Promise<string> {
+    const text = await continueSentence(this.#client, prompt, version, GREEDY, signal);
+    return text.trim().replace(/[.!?”"]+$/, '');
+  }
+
+  #take(part: LocatePart, depth: number): void {
+    if (part.kind === 'case') Object.assign(this, { item: part.item, stamp: part.stamp });
+    if (part.kind === 'baseline') this.map = emptyMap(part.baseline, this.item?.ids.length ?? 0, depth);
+    if (part.kind === 'cells' && this.map) this.map = withBlock(this.map, part.block);
+  }
+}
+
+// ---
+
+const GREEDY = { temperature: 0, topK: 0, topP: 1, seed: 0 };

@@ -1,0 +1,123 @@
+import { readFile } from 'node:fs/promises';
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
+import { readCase } from '../../src/locate/case.ts';
+import { locate } from '../../src/locate/location.ts';
+import { shippedModel } from '../support/models.ts';
+import { expectAccessible, pageOrSkip, picture } from '../support/page.ts';
+
+const withPage = pageOrSkip();
+
+/** Waits for something to become so, on a slow machine too. */
+const until = <T>(read: () => T | Promise<T>) => expect.poll(read, { timeout: 60_000 });
+
+const step = (page: Page) => page.locator('#locate');
+const grid = (page: Page) => page.getByRole('grid', { name: /^Location/ });
+const done = (page: Page) => step(page).getByText(/^Computed now on this model, at/);
+
+/** What a screen reader says of the cell that the keys have come to. */
+const here = (page: Page) =>
+  grid(page).evaluate((node) => {
+    const id = node.getAttribute('aria-activedescendant') ?? '';
+    return document.getElementById(id)?.textContent ?? '';
+  });
+
+withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, returning: true }, (opened) => {
+  test('maps the default example: what it is about and what the model says are there', async () => {
+    const { page, address } = opened();
+    await page.goto(`${address}#/locate`);
+    await page.getByRole('table', { name: 'Next token' }).waitFor();
+    expect(await page.getByRole('textbox', { name: /^What the prompt is about/ }).inputValue()).toBe('the smart lock');
+    await step(page).getByRole('button', { name: 'Find where it lives' }).click();
+    await grid(page).waitFor();
+    await done(page).waitFor();
+    await step(page)
+      .getByText(/^“.*” comes back most, to \d/)
+      .waitFor();
+    await step(page)
+      .getByText(/spread 0\.\d\d, top 3 cells \d+/)
+      .waitFor();
+    await picture(page, 'page-locate');
+  });
+
+  test('is walked by keys: cell by cell, explained, layers taken', async () => {
+    const { page } = opened();
+    await step(page).getByRole('radio', { name: 'MLP', exact: true }).check();
+    await grid(page).focus();
+    for (const key of ['ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowRight', 'ArrowRight']) {
+      await page.keyboard.press(key);
+    }
+    await until(() => here(page)).toMatch(/^“smart”, layer 2, MLP: [\d.]+\s?%, \d+ of 72$/);
+    await page.keyboard.press('Enter');
+    await step(page)
+      .getByText(/^With “the smart lock” blurred, “.*” falls from .* the MLP outputs of layers 1 to 3 at “smart”/)
+      .waitFor();
+    await page.keyboard.press(' ');
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press(' ');
+    await step(page).getByRole('button', { name: 'Use L2 L3 for the edit, MLP' }).click();
+    await page.locator('#edit').getByText('chosen by you').waitFor();
+    const chosen = page.locator('[data-cell^="mlp."][aria-pressed=true]');
+    expect(await chosen.evaluateAll((cells) => cells.map((cell) => cell.getAttribute('data-cell')))).toEqual([
+      ...['mlp.2', 'mlp.3'],
+    ]);
+    await expectAccessible(page);
+  });
+
+  test('writes as CSV what the engine computes', async () => {
+    const { page } = opened();
+    const answer = await step(page).locator('figcaption i').innerText();
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      step(page).getByRole('button', { name: 'CSV' }).click(),
+    ]);
+    const [header, ...lines] = (await readFile(await download.path(), 'utf8')).trim().split('\r\n');
+    const column = header.split(',').indexOf('probability') - header.split(',').length;
+    const written = lines.filter((line) => line.includes(',hidden,')).map((line) => Number(line.split(',').at(column)));
+    expect(lines).toHaveLength(3 * written.length);
+    const model = await shippedModel();
+    const request = { prompt: 'To open the smart lock, PersonX needs to', subject: 'the smart lock', target: answer };
+    // One kind of the three: Node computes with one thread.
+    const { kinds } = await locate(model, await readCase(model, request), { kinds: ['hidden'] });
+    await model.dispose();
+    const computed = [...(kinds.hidden?.probability ?? [])];
+    expect(written).toHaveLength(computed.length);
+    expect(Math.max(...written.map((value, i) => Math.abs(value - computed[i])))).toBeLessThan(1e-4);
+  });
+
+  test('puts a fact beside it, on one scale, and says so when there are two', async () => {
+    const { page } = opened();
+    await page
+      .getByRole('combobox', { name: 'Beside it' })
+      .selectOption({ label: 'fact: a capital: The capital of France is …' });
+    await step(page)
+      .getByText(/probability of “.*” and “Paris”, per token/)
+      .waitFor();
+    await page.getByRole('combobox', { name: 'Colors' }).selectOption('one per panel');
+    await step(page).getByText('Each panel has a scale of its own').waitFor();
+    await page.getByRole('grid', { name: /^Recall.*capital of France/ }).waitFor();
+    await expectAccessible(page);
+  });
+
+  test('offers other words when the prompt is not about these', async () => {
+    const { page } = opened();
+    await page.getByRole('textbox', { name: /^What the prompt is about/ }).fill('the drawbridge');
+    await step(page).getByRole('button', { name: 'Trace it again' }).click();
+    await step(page).getByText('The prompt does not contain “the drawbridge”.').waitFor();
+    await step(page).getByRole('button', { name: 'Take “to”' }).click();
+    await grid(page).first().waitFor();
+    await step(page).getByRole('button', { name: 'Stop tracing' }).click();
+    await step(page).getByText('Stopped: what has come stays.').waitFor();
+    expect(opened().complaints).toEqual([]);
+  });
+
+  test('an edit writes in the layers that were taken, and makes the map out of date', async () => {
+    const { page } = opened();
+    await page.locator('#edit').getByRole('button', { name: /^Edit/ }).click();
+    await page.getByRole('switch').waitFor();
+    await step(page).getByText('Out of date: the edits have changed since.').waitFor();
+    await page.getByText('Layer by layer').click();
+    const sites = await page.getByRole('rowheader', { name: /^MLP \d/ }).allInnerTexts();
+    expect(sites.map((site) => site.trim())).toEqual(['MLP 2', 'MLP 3']);
+  });
+});

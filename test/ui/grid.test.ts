@@ -1,0 +1,66 @@
+import { describe, expect, test } from 'vitest';
+import { cellAfter, cellAt, indexOfLargest, layoutGrid, paintLayers, placeOf, rowsNear } from '../../src/ui/grid.ts';
+
+const SIZE = { rows: 3, columns: 8 };
+
+describe('layout', () => {
+  test.each([
+    ['fills its room', 400, 50],
+    ['stays readable where there is none', 0, 12],
+    ['and no wider than it helps', 4000, 72],
+  ])('%s', (_, room, cellWidth) => {
+    expect(layoutGrid(SIZE, room)).toMatchObject({ cellWidth, width: 8 * cellWidth, height: 72 });
+  });
+
+  test.each([
+    [0, 0, { row: 0, column: 0 }],
+    [399, 71, { row: 2, column: 7 }],
+    [400, 10, null],
+    [10, -1, null],
+  ])('the cell at %d, %d', (x, y, cell) => {
+    expect(cellAt(layoutGrid(SIZE, 400), x, y)).toEqual(cell);
+  });
+});
+
+describe('keys', () => {
+  test.each([
+    ['ArrowRight', { row: 1, column: 5 }],
+    ['ArrowUp', { row: 0, column: 4 }],
+    ['Home', { row: 1, column: 0 }],
+    ['End', { row: 1, column: 7 }],
+    ['PageDown', { row: 2, column: 4 }],
+    ['a', null],
+  ])('%s', (key, cell) => {
+    expect(cellAfter({ row: 1, column: 4 }, key, SIZE)).toEqual(cell);
+  });
+
+  test('stay inside', () => {
+    expect(cellAfter({ row: 0, column: 0 }, 'ArrowUp', SIZE)).toEqual({ row: 0, column: 0 });
+    expect(cellAfter({ row: 2, column: 7 }, 'ArrowRight', SIZE)).toEqual({ row: 2, column: 7 });
+  });
+});
+
+describe('painting layers', () => {
+  test.each([
+    ['one more', [5], 3, 3, true, [3, 5]],
+    ['a stroke to the left over one that is there', [3], 5, 2, true, [2, 3, 4, 5]],
+    ['a stroke that takes out', [1, 2, 3, 7], 2, 4, false, [1, 7]],
+  ])('%s', (_, before, from, to, add, after) => {
+    expect(paintLayers(before, from, to, add)).toEqual(after);
+  });
+});
+
+test.each([
+  [0, 3, [0, 1, 2]],
+  [0, 40, [0, 1, 2, 3, 4]],
+  [20, 40, [18, 19, 20, 21, 22]],
+  [39, 40, [35, 36, 37, 38, 39]],
+])('rows near row %d of %d', (row, rows, near) => {
+  expect(rowsNear(row, { rows, columns: 1 })).toEqual(near);
+});
+
+test('places among numbers, what is none left out', () => {
+  expect(placeOf([0.2, NaN, 0.9, 0.5], 0)).toBe(2);
+  expect(indexOfLargest([NaN, 0.2, 0.9])).toBe(2);
+  expect(indexOfLargest([NaN])).toBe(-1);
+});
