@@ -9,6 +9,21 @@ export type Mark =
       readonly fill: string;
     }
   | {
+      readonly kind: 'circle';
+      readonly x: number;
+      readonly y: number;
+      readonly radius: number;
+      readonly fill: string;
+      readonly stroke: string;
+    }
+  | {
+      readonly kind: 'area';
+      /** Corners: x y each. */
+      readonly corners: readonly number[];
+      readonly fill: string;
+      readonly opacity: number;
+    }
+  | {
       readonly kind: 'line';
       /** Ends of line pieces: x₁ y₁ x₂ y₂ each. */
       readonly pieces: readonly number[];
@@ -37,8 +52,10 @@ export interface Drawing {
 /** Marks elsewhere. */
 export function moved(marks: readonly Mark[], dx: number, dy: number): Mark[] {
   return marks.map((mark) => {
-    if (mark.kind !== 'line') return { ...mark, x: mark.x + dx, y: mark.y + dy };
-    return { ...mark, pieces: mark.pieces.map((value, i) => value + (i % 2 === 0 ? dx : dy)) };
+    const shift = (values: readonly number[]) => values.map((value, i) => value + (i % 2 === 0 ? dx : dy));
+    if (mark.kind === 'line') return { ...mark, pieces: shift(mark.pieces) };
+    if (mark.kind === 'area') return { ...mark, corners: shift(mark.corners) };
+    return { ...mark, x: mark.x + dx, y: mark.y + dy };
   });
 }
 
@@ -51,6 +68,11 @@ export function toSvg({ width, height, marks }: Drawing, title: string): string 
     ...marks.map(svgOf),
     '</svg>\n',
   ].join('\n');
+}
+
+/** Pieces of a line as an SVG path. */
+export function pathOf(pieces: readonly number[]): string {
+  return pieces.map((value, i) => `${['M', ' ', 'L', ' '][i % 4]}${round(value)}`).join('');
 }
 
 /** Paints marks where the context stands. */
@@ -68,6 +90,24 @@ const PAINT: { readonly [K in Mark['kind']]: (context: CanvasRenderingContext2D,
   rect: (context, { x, y, width, height, fill }) => {
     context.fillStyle = fill;
     context.fillRect(x, y, width, height);
+  },
+  circle: (context, { x, y, radius, fill, stroke }) => {
+    context.fillStyle = fill;
+    context.strokeStyle = stroke;
+    context.lineWidth = 2;
+    context.setLineDash([]);
+    context.beginPath();
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    context.fill();
+    context.stroke();
+  },
+  area: (context, { corners, fill, opacity }) => {
+    context.globalAlpha = opacity;
+    context.fillStyle = fill;
+    context.beginPath();
+    for (let i = 0; i < corners.length; i += 2) context.lineTo(corners[i], corners[i + 1]);
+    context.fill();
+    context.globalAlpha = 1;
   },
   line: (context, { pieces, stroke, width, dash = [] }) => {
     context.strokeStyle = stroke;
@@ -94,11 +134,18 @@ function svgOf(mark: Mark): string {
     const { x, y, width, height, fill } = mark;
     return `<rect x="${round(x)}" y="${round(y)}" width="${round(width)}" height="${round(height)}" fill="${fill}"/>`;
   }
+  if (mark.kind === 'circle') {
+    const { x, y, radius, fill, stroke } = mark;
+    return `<circle cx="${round(x)}" cy="${round(y)}" r="${radius}" fill="${fill}" stroke="${stroke}" stroke-width="2"/>`;
+  }
+  if (mark.kind === 'area') {
+    const { corners, fill, opacity } = mark;
+    return `<polygon points="${corners.map(round).join(' ')}" fill="${fill}" fill-opacity="${opacity}"/>`;
+  }
   if (mark.kind === 'line') {
     const { pieces, stroke, width, dash } = mark;
-    const path = pieces.map((value, i) => `${['M', ' ', 'L', ' '][i % 4]}${round(value)}`).join('');
     const dashes = dash ? ` stroke-dasharray="${dash.join(' ')}"` : '';
-    return `<path d="${path}" fill="none" stroke="${stroke}" stroke-width="${width}"${dashes}/>`;
+    return `<path d="${pathOf(pieces)}" fill="none" stroke="${stroke}" stroke-width="${width}"${dashes}/>`;
   }
   const { x, y, text, size, fill, anchor, bold } = mark;
   const more = `${anchor ? ` text-anchor="${anchor}"` : ''}${bold ? ' font-weight="600"' : ''}`;

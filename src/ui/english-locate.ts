@@ -32,6 +32,15 @@ export const englishLocate: LocateMessages = {
   needsPrompt: 'Write a prompt first.',
   takeOffer: (words) => `Take “${words}”`,
 
+  views: 'Look at',
+  view: { map: 'Map', lens: 'Lens', similarity: 'Similarity' },
+  moments: 'With the edits',
+  moment: { after: 'as it is now', before: 'before', change: 'what changed' },
+  cellChange: (token, layer, kind, change) => `“${token}”, layer ${layer}, ${kind}: changed by ${change}`,
+  explainedChange: (before, after) => `It was ${before} before the edits and is ${after} with them.`,
+  legendChange: (what) => `change of the ${what}`,
+  readingChange: (token, layer, change) =>
+    `The edits changed most at “${token}”, layer ${layer}: by ${change}. Red is more than before, blue is less; hatched layers were written.`,
   kinds: 'Put back',
   kind: { hidden: 'Hidden state', mlp: 'MLP', attn: 'Attention' },
   computedNow: (time, seconds) => `Computed now on this model, at ${time}, in ${seconds}.`,
@@ -77,7 +86,9 @@ export const englishLocate: LocateMessages = {
   hint: 'Drag over layers to take them for the edit; click a cell to have it explained.',
 
   reading: (kind, answer, token, layer, value) =>
-    `“${answer}” comes back most, to ${value}, when ${RESTORED[kind]} is put back at “${token}”, layer ${layer}. Bright cells hold what the answer needs; several bright places mean that it is spread.`,
+    `Put back ${
+      { hidden: 'the hidden state', mlp: 'what the MLPs add', attn: 'what attention adds' }[kind]
+    } at “${token}” ${kind === 'hidden' ? 'behind' : 'around'} layer ${layer}, and “${answer}” comes back most, to ${value}. Bright cells hold what the answer needs; several bright places mean that it is spread.`,
   readingWaiting: 'Cells fill in as they are computed.',
   readingNone:
     'The model gives this answer next to no probability, so the cells say little: look for what it does say.',
@@ -115,4 +126,34 @@ export const englishLocate: LocateMessages = {
   figureFoot: (model, version, time) => `Palimpsest, ${model}, ${version}, computed ${time}`,
   versionOriginal: 'no edits',
   versionEdited: (edits) => (edits === '1' ? '1 edit' : `${edits} edits`),
+
+  lens: {
+    title: 'What it would say so far',
+    from: 'Read from',
+    place: { residual: 'Residual stream', mlp: 'MLP output', attn: 'Attention output' },
+    reading: (answer) =>
+      `Each cell: what the model would say if it had to speak behind that layer. Follow “${answer}” along the last token’s row.`,
+    definition:
+      'The logit lens: the hidden state of each token and layer through the final norm and the head, as if it were the last. In the first layers it is not reliable; outputs of modules are not on the scale of the stream, which the norm hides.',
+    legend: (token) => `probability of “${token}”, the answer’s first token`,
+    cell: (token, layer, word, probability, rank) =>
+      `“${token}”, layer ${layer}: says “${word}”; the answer’s first token ${probability}, rank ${rank}`,
+    top: (token, layer) => `At “${token}”, behind layer ${layer}`,
+    word: 'Would say',
+    probability: 'Probability',
+    target: (token, probability, rank) => `The answer’s first token “${token}”: ${probability}, rank ${rank}.`,
+  },
+
+  similarity: {
+    title: 'How much each layer changes what it reads',
+    reading: 'Low: the layer changes the direction much. The marked layers are those that the edit will write.',
+    definition:
+      'At the prompt’s last token, for either module of each layer. Cosine, stream: between the residual stream before and after the module is added. Cosine, module: between what the module reads and what it puts out, which is what the rule of the edit looks at unless its setting says otherwise. Same words: the share of likely words that stay the same in the stream. A low similarity of an output that is next to nothing means nothing: the table has the lengths.',
+    measures: 'Measure',
+    measure: { residual: 'cosine, stream', module: 'cosine, module', words: 'same words' },
+    summary: (mlp, attn) =>
+      `Filled: the edit would write MLP ${list(mlp) || 'nowhere'}, attention ${list(attn) || 'nowhere'}.`,
+    columns: (module) =>
+      ['cosine, stream', 'cosine, module', 'same words', 'length out'].map((name) => `${module}, ${name}`),
+  },
 };

@@ -12,6 +12,8 @@ export interface Format {
   count(value: number): string;
   /** A cosine or another number between −1 and 1: always two decimals, a true minus sign. */
   cosine(value: number): string;
+  /** A change in two decimals, its sign always there; "0" for none. */
+  change(value: number): string;
   /** 1 536 000 → "1.5 MB", decimal units. */
   bytes(bytes: number): string;
   /** 12.3 → "12.3 s", 83 → "1 min 23 s". */
@@ -52,6 +54,11 @@ export function makeFormat(locale: string): Format {
     number: (value, digits = 3) => (Number.isFinite(value) ? significant(digits)(value) : DASH),
     count,
     cosine: (value) => (Number.isFinite(value) ? fixed(2)(value) : DASH),
+    change(value) {
+      if (!Number.isFinite(value)) return DASH;
+      const written = fixed(2)(Math.abs(value));
+      return Number(value.toFixed(2)) === 0 ? fixed(0)(0) : `${value > 0 ? '+' : '−'}${written}`;
+    },
     bytes(bytes) {
       const unit = bytes < 1e6 ? 'kB' : bytes < 1e9 ? 'MB' : 'GB';
       const size = bytes / (bytes < 1e6 ? 1e3 : bytes < 1e9 ? 1e6 : 1e9);

@@ -8,16 +8,20 @@ export interface Coloring {
   readonly domain: Domain;
 }
 
+/** Whether an edit has written a cell. */
+export type Hatched = (row: number, column: number) => boolean;
+
 /**
  * The cells of a table of values, row by row. What is no number is left out: the ground shows. Edited ones are hatched.
  *
- * @param hatched columns
+ * @param words   what is written into a cell, as far as it fits
  */
 export function cellMarks(
   layout: GridLayout,
   values: ArrayLike<number>,
   { scale, domain }: Coloring,
-  hatched: ReadonlySet<number>,
+  hatched: Hatched,
+  words?: (index: number) => string,
 ): Mark[] {
   const { columns, cellWidth, cellHeight } = layout;
   const marks: Mark[] = [];
@@ -26,7 +30,12 @@ export function cellMarks(
     const [x, y] = [(i % columns) * cellWidth, Math.floor(i / columns) * cellHeight];
     const fill = sampleScale(scale, shareOf(domain, values[i]));
     marks.push({ kind: 'rect', x, y, width: cellWidth - GAP, height: cellHeight - GAP, fill });
-    if (hatched.has(i % columns)) marks.push(hatch(x, y, cellWidth - GAP, cellHeight - GAP, fill));
+    if (hatched(Math.floor(i / columns), i % columns)) {
+      marks.push(hatch(x, y, cellWidth - GAP, cellHeight - GAP, fill, words ? '38' : '99'));
+    }
+    const text = words ? fit(words(i), cellWidth - 6) : '';
+    const place = { x: x + cellWidth / 2, y: y + cellHeight / 2 + 4 };
+    if (text !== '') marks.push({ kind: 'text', ...place, text, size: 11, fill: strokeOn(fill), anchor: 'middle' });
   }
   return marks;
 }
@@ -40,25 +49,21 @@ export function legendMarks(scale: Scale, width: number, height: number): Mark[]
   }));
 }
 
-/** A small sample of what hatched cells look like. */
-export function hatchSample(color: string, size: number): Mark[] {
-  return [{ kind: 'rect', x: 0, y: 0, width: size, height: size, fill: color }, hatch(0, 0, size, size, color)];
-}
-
 /** A table as it is exported: cells with the names of rows and columns beside them. */
 export interface HeatTable {
   readonly rows: readonly string[];
   readonly columns: readonly string[];
   readonly values: ArrayLike<number>;
   readonly coloring: Coloring;
-  readonly hatched: ReadonlySet<number>;
+  readonly hatched: Hatched;
+  readonly words?: (index: number) => string;
 }
 
 /** An exported table's marks, names included; its upper left corner is at 0, 0. */
 export function tableMarks(table: HeatTable, labelWidth: number, width: number): { marks: Mark[]; height: number } {
-  const { rows, columns, values, coloring, hatched } = table;
+  const { rows, columns, values, coloring, hatched, words } = table;
   const layout = layoutGrid({ rows: rows.length, columns: columns.length }, width - labelWidth, 20);
-  const cells = moved(cellMarks(layout, values, coloring, hatched), labelWidth, 0);
+  const cells = moved(cellMarks(layout, values, coloring, hatched, words), labelWidth, 0);
   const text = { kind: 'text', size: 12, fill: '#333333' } as const;
   const names = rows.map((name, row) => ({
     ...{ ...text, x: labelWidth - 6, y: row * layout.cellHeight + 14, text: name, anchor: 'end' as const },
@@ -78,13 +83,24 @@ const GAP = 1;
 /** Pixels between two strokes. */
 const PITCH = 6;
 
-/** Strokes at 45°, cut off at the cell's sides. */
-function hatch(x: number, y: number, width: number, height: number, on: string): Mark {
+/** A text as far as it fits, by how wide letters are as a rule. */
+function fit(text: string, width: number): string {
+  const most = Math.floor(width / 6);
+  if (text.length <= most) return text;
+  return most < 2 ? '' : `${text.slice(0, most - 1)}…`;
+}
+
+/**
+ * Strokes at 45°, cut off at the cell's sides.
+ *
+ * @param opacity two hexadecimal digits: fainter where words are to be read
+ */
+function hatch(x: number, y: number, width: number, height: number, on: string, opacity: string): Mark {
   const pieces: number[] = [];
   for (let c = PITCH; c < width + height; c += PITCH) {
     const [x1, y1] = c <= height ? [0, c] : [c - height, height];
     const [x2, y2] = c <= width ? [c, 0] : [width, c - width];
     pieces.push(x + x1, y + y1, x + x2, y + y2);
   }
-  return { kind: 'line', pieces, stroke: `${strokeOn(on)}99`, width: 1 };
+  return { kind: 'line', pieces, stroke: strokeOn(on) + opacity, width: 1 };
 }

@@ -1,8 +1,7 @@
 import type { Example, Opened } from '../worker/api.ts';
-import type { LocationKind } from '../worker/api-locate.ts';
+import { usualWindow, type LocationKind } from '../worker/api-locate.ts';
 import type { EngineClient } from '../worker/client.ts';
 import type { OnTenth } from './job.svelte.ts';
-import { usualWindow } from './location.ts';
 import { offerSubject, toDraft, type Draft } from './request.ts';
 import { Tracing, type Question } from './tracing.svelte.ts';
 
@@ -13,6 +12,18 @@ export interface LocatingContext {
   readonly opened: Pick<Opened, 'model'> | null;
 }
 
+/** The ways to look at where an answer is held. */
+export const VIEWS = ['map', 'lens', 'similarity'] as const;
+
+/** One of them. */
+export type View = (typeof VIEWS)[number];
+
+/** With the edits that are on, without them, or the difference. */
+export const MOMENTS = ['after', 'before', 'change'] as const;
+
+/** One of them. */
+export type Moment = (typeof MOMENTS)[number];
+
 /** The second step: where the answer is held, and from there the layers to edit. */
 export class Locating {
   readonly #context: LocatingContext;
@@ -21,11 +32,16 @@ export class Locating {
   /** Another one beside it, to compare. */
   readonly beside: Tracing;
 
+  /** The same question to the untouched model, once it is asked for. */
+  readonly before: Tracing;
+
   /** Words that the person wants blurred, in the prompt that they were chosen for. */
   #own = $state.raw<{ readonly words: string; readonly prompt: string } | null>(null);
   /** The answer that is looked for; empty for what the model says. */
   answer = $state('');
   ownWindow = $state<number | null>(null);
+  view = $state<View>('map');
+  moment = $state<Moment>('after');
   kind = $state<LocationKind>('hidden');
   /** Whether every panel has a scale of its own. */
   perPanel = $state(false);
@@ -38,6 +54,7 @@ export class Locating {
     this.#context = context;
     this.here = new Tracing(client, onTenth);
     this.beside = new Tracing(client, onTenth);
+    this.before = new Tracing(client, onTenth);
   }
 
   get #draft(): Draft {
@@ -65,7 +82,7 @@ export class Locating {
 
   /** What runs, if anything does. */
   get running(): Tracing | null {
-    return [this.here, this.beside].find(({ job }) => job.running) ?? null;
+    return [this.here, this.before, this.beside].find(({ job }) => job.running) ?? null;
   }
 
   /**
@@ -81,11 +98,21 @@ export class Locating {
   /** Traces the prompt as it stands. */
   async run(): Promise<void> {
     const asked = this.#question();
-    Object.assign(this, { layers: [], used: null });
+    Object.assign(this, { layers: [], used: null, moment: 'after' });
+    this.before.forget();
     await this.here.run(asked, this.kind, this.#depth);
     // Windows of different widths are not comparable.
     const { question } = this.beside;
     if (question && question.window !== asked.window) await this.#runBeside({ ...question, window: asked.window });
+  }
+
+  /** Shows the answer with the edits, without them, or the difference: then the untouched model is asked the same. */
+  async show(moment: Moment): Promise<void> {
+    this.moment = moment;
+    const { item, question } = this.here;
+    if (moment === 'after' || !item || !question || (this.before.question && !this.before.error)) return;
+    const { subject, target } = item;
+    await this.before.run({ ...question, subject, target, version: 'original' }, this.kind, this.#depth);
   }
 
   /** Traces an example's own answer beside it; without one, nothing is beside it. */
@@ -104,7 +131,7 @@ export class Locating {
 
   /** Stops what runs. Returns whether anything did. */
   cancel(): boolean {
-    return this.here.cancel() || this.beside.cancel();
+    return this.running?.cancel() ?? false;
   }
 
   #question(): Question {

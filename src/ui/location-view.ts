@@ -8,7 +8,7 @@ import {
   type Spread,
 } from '../worker/api-locate.ts';
 import type { Cell } from './grid.ts';
-import type { Coloring } from './heat.ts';
+import type { Coloring, Hatched } from './heat.ts';
 import { isWhole } from './location.ts';
 import { MODULES } from './settings.ts';
 import type { Tracing } from './tracing.svelte.ts';
@@ -16,12 +16,18 @@ import type { Tracing } from './tracing.svelte.ts';
 /** A panel of the map, with how it is colored. */
 export interface PanelView {
   readonly tracing: Tracing;
+  /** What is shown of location [tokens, layers], and of recall (null until it is known). */
+  readonly scores: Float64Array;
+  readonly changed: Float64Array | null;
+  /** Set when a change is shown: location before it. */
+  readonly before: Float64Array | null;
   /** What kind of knowledge it is about; empty when that isn't known. */
   readonly relation: string;
   /** Null as long as no cell is known. */
   readonly coloring: Coloring | null;
-  /** Layers that edits have written, to be hatched in either table. */
-  readonly written: { readonly location: ReadonlySet<number>; readonly recall: ReadonlySet<number> };
+  readonly recallColoring: Coloring;
+  /** What edits have written, to be hatched in either table. */
+  readonly written: { readonly location: Hatched; readonly recall: Hatched };
 }
 
 /** What recall shows: each module's part in the residual stream. */
@@ -35,6 +41,11 @@ export function scoresOf(map: LocationMap, kind: LocationKind): Float64Array {
 /** Share of the likeliest words that each module changes, [rows of recall, layers]. */
 export function changedWords(recall: Recall): Float64Array {
   return Float64Array.from(RECALL_ROWS.flatMap((row) => [...recall[row].overlap.lens].map((overlap) => 1 - overlap)));
+}
+
+/** What came with the edits less what was there without them; NaN where either isn't known. */
+export function subtract(after: ArrayLike<number>, before: ArrayLike<number>): Float64Array {
+  return Float64Array.from(after, (value, i) => value - (before[i] ?? NaN));
 }
 
 /** How widely a kind's effect lies; null until all of it is known, and where there is none. */
@@ -66,12 +77,16 @@ export function isTelling({ high, low }: LocationMap): boolean {
 }
 
 /**
- * Layers that edits had written when something was measured. What lies behind a layer shows both modules' edits.
+ * What edits had written when something was measured. What lies behind a layer shows both modules' edits.
  *
  * @param stamp which edits took part (`stampOf`)
+ * @param kinds of each row; the last stands for all that follow
  */
-export function writtenLayers(edits: readonly EditView[], stamp: string, kind: LocationKind): ReadonlySet<number> {
+export function writtenBy(edits: readonly EditView[], stamp: string, ...kinds: readonly LocationKind[]): Hatched {
   const took = edits.filter(({ id }) => stamp.split(' ').some((each) => each.startsWith(`${id}·`)));
-  const modules = kind === 'hidden' ? MODULES : [kind];
-  return new Set(took.flatMap(({ layers }) => modules.flatMap((module) => layers[module])));
+  const layers = kinds.map((kind) => {
+    const modules = kind === 'hidden' ? MODULES : [kind];
+    return new Set(took.flatMap((edit) => modules.flatMap((module) => edit.layers[module])));
+  });
+  return (row, column) => layers[Math.min(row, layers.length - 1)].has(column);
 }

@@ -31,11 +31,3 @@ export function withBlock(map: LocationMap, { kind, tokens, layers, ...found }: 
 export function isWhole(map: LocationMap, kind: LocationKind): boolean {
   return map.kinds[kind]?.probability.every(Number.isFinite) ?? false;
 }
-
-/**
- * A window of modules that is to this model what the published ten layers are to the 48 they were chosen for, three at
- * least: in a model of eight layers ten would restore everything everywhere.
- */
-export function usualWindow(layers: number): number {
-  return Math.max(3, Math.min(10, Math.round((10 / 48) * layers)));
-}

@@ -69,8 +69,10 @@ export function figureOf(panels: readonly FigurePanel[], frame: FigureFrame): Dr
   for (const { text, low, high, coloring } of frame.legends) {
     line(low, MARGIN, y + 11);
     marks.push(...moved(legendMarks(coloring.scale, BAR, 12), MARGIN + 44, y));
-    line(`${high}   ${text}`, MARGIN + 52 + BAR, y + 11);
-    y += 22;
+    line(high, MARGIN + 52 + BAR, y + 11);
+    y += 12;
+    for (const words of wrap(text, width)) line(words, MARGIN, (y += 15));
+    y += 10;
   }
   for (const text of frame.foot.flatMap((each) => wrap(each, width))) line(text, MARGIN, (y += 16), 11);
   const height = y + MARGIN;

@@ -1,5 +1,7 @@
-import type { LocationKind } from '../worker/api-locate.ts';
+import type { LensPlace, LocationKind } from '../worker/api-locate.ts';
+import type { Moment, View } from './locating.svelte.ts';
 import type { Palette } from './palette.ts';
+import type { Similarity } from './similarity.ts';
 
 /** What the step "where it lives" says; values come formatted. Part of `Messages`. */
 export interface LocateMessages {
@@ -22,6 +24,14 @@ export interface LocateMessages {
   readonly needsPrompt: string;
   readonly takeOffer: (words: string) => string;
 
+  readonly views: string;
+  readonly view: Readonly<Record<View, string>>;
+  readonly moments: string;
+  readonly moment: Readonly<Record<Moment, string>>;
+  readonly cellChange: (token: string, layer: string, kind: string, change: string) => string;
+  readonly explainedChange: (before: string, after: string) => string;
+  readonly legendChange: (what: string) => string;
+  readonly readingChange: (token: string, layer: string, change: string) => string;
   readonly kinds: string;
   readonly kind: Readonly<Record<LocationKind, string>>;
   readonly computedNow: (time: string, seconds: string) => string;
@@ -110,4 +120,29 @@ export interface LocateMessages {
   readonly figureFoot: (model: string, version: string, time: string) => string;
   readonly versionOriginal: string;
   readonly versionEdited: (edits: string) => string;
+
+  readonly lens: {
+    readonly title: string;
+    readonly from: string;
+    readonly place: Readonly<Record<LensPlace, string>>;
+    readonly reading: (answer: string) => string;
+    readonly definition: string;
+    readonly legend: (token: string) => string;
+    readonly cell: (token: string, layer: string, word: string, probability: string, rank: string) => string;
+    readonly top: (token: string, layer: string) => string;
+    readonly word: string;
+    readonly probability: string;
+    readonly target: (token: string, probability: string, rank: string) => string;
+  };
+
+  readonly similarity: {
+    readonly title: string;
+    readonly reading: string;
+    readonly definition: string;
+    readonly measures: string;
+    readonly measure: Readonly<Record<Similarity, string>>;
+    readonly summary: (mlp: readonly string[], attn: readonly string[]) => string;
+    /** A module's columns: cosine along the stream, of the module, same words, length. */
+    readonly columns: (module: string) => readonly string[];
+  };
 }

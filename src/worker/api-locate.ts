@@ -10,7 +10,7 @@ export type { LensPlace } from '../locate/lens.ts';
 export type { LocationKind } from '../locate/location.ts';
 export type { RecallPart } from '../locate/recall.ts';
 export { spreadOf, type Spread } from '../locate/spread.ts';
-export { windowAt } from '../locate/windows.ts';
+export { usualWindow, windowAt } from '../locate/windows.ts';
 
 /** What was measured, and of which model: see `stampOf`. */
 export interface Measured {

@@ -32,7 +32,7 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
     await grid(page).waitFor();
     await done(page).waitFor();
     await step(page)
-      .getByText(/^“.*” comes back most, to \d/)
+      .getByText(/ and “.*” comes back most, to \d/)
       .waitFor();
     await step(page)
       .getByText(/spread 0\.\d\d, top 3 cells \d+/)
@@ -119,5 +119,28 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
     await page.getByText('Layer by layer').click();
     const sites = await page.getByRole('rowheader', { name: /^MLP \d/ }).allInnerTexts();
     expect(sites.map((site) => site.trim())).toEqual(['MLP 2', 'MLP 3']);
+  });
+
+  test('shows what the edit has changed: in the map, in the lens, beside the cosines', async () => {
+    const { page } = opened();
+    await page.getByRole('textbox', { name: /^What the prompt is about/ }).fill('the smart lock');
+    await step(page).getByRole('button', { name: 'Trace it again' }).click();
+    await done(page).waitFor();
+    await step(page).getByRole('radio', { name: 'what changed' }).check();
+    await step(page)
+      .getByText(/^The edits changed most at “.*”, layer \d: by [+−]\d\.\d\d/)
+      .waitFor();
+    await step(page).getByRole('radio', { name: 'Lens' }).check();
+    await step(page).getByRole('table', { name: 'At “to”, behind layer 7' }).waitFor();
+    await step(page)
+      .getByText(/^It was .* before the edits and is/)
+      .waitFor();
+    await expectAccessible(page);
+    await step(page).getByRole('radio', { name: 'Similarity' }).check();
+    await step(page)
+      .getByRole('img', { name: /Filled: the edit would write MLP 2 and 3, attention/ })
+      .waitFor();
+    await expectAccessible(page);
+    expect(opened().complaints).toEqual([]);
   });
 });

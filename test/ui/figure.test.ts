@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { chartDomain, chartMarks } from '../../src/ui/chart.ts';
 import { toCsv } from '../../src/ui/csv.ts';
 import { toSvg, type Mark } from '../../src/ui/drawing.ts';
 import { layoutGrid } from '../../src/ui/grid.ts';
 import { cellMarks } from '../../src/ui/heat.ts';
-import { emptyMap, isWhole, usualWindow, withBlock } from '../../src/ui/location.ts';
+import { lensRows, topOf } from '../../src/ui/lens-view.ts';
+import { emptyMap, isWhole, withBlock } from '../../src/ui/location.ts';
 import { figureOf, mapRows } from '../../src/ui/map-export.ts';
 
 const score = (probability: number) => ({ probability, logProbability: Math.log(probability) });
@@ -39,25 +41,16 @@ describe('a map that fills in', () => {
   });
 });
 
-test.each([
-  [8, 3],
-  [24, 5],
-  [48, 10],
-  [80, 10],
-])('a window in a model of %d layers is %d', (layers, width) => {
-  expect(usualWindow(layers)).toBe(width);
-});
-
 describe('cells', () => {
   const layout = layoutGrid({ rows: 2, columns: 2 }, 100);
   const rects = (marks: readonly Mark[]) => marks.filter(({ kind }) => kind === 'rect');
 
   test('that are no number are not drawn', () => {
-    expect(cellMarks(layout, [NaN, Infinity, NaN, NaN], COLORING, new Set())).toEqual([]);
+    expect(cellMarks(layout, [NaN, Infinity, NaN, NaN], COLORING, () => false)).toEqual([]);
   });
 
   test('that are edited are hatched, inside themselves', () => {
-    const marks = cellMarks(layout, [0, 1, 0.5, NaN], COLORING, new Set([1]));
+    const marks = cellMarks(layout, [0, 1, 0.5, NaN], COLORING, (_, column) => column === 1);
     expect(rects(marks)).toHaveLength(3);
     const strokes = marks.flatMap((mark) => (mark.kind === 'line' ? [mark.pieces] : []));
     expect(strokes).toHaveLength(1);
@@ -69,7 +62,7 @@ describe('cells', () => {
 });
 
 describe('a picture to keep', () => {
-  const table = { rows: ['<a & b>'], columns: ['0'], values: [0.5], coloring: COLORING, hatched: new Set<number>() };
+  const table = { rows: ['<a & b>'], columns: ['0'], values: [0.5], coloring: COLORING, hatched: () => false };
   const panel = { heading: 'one', notes: ['spread'], tables: [{ name: 'Location', table }] };
   const frame = {
     ...{ title: 'T', reading: 'r '.repeat(400), foot: ['not comparable'] },
@@ -83,7 +76,7 @@ describe('a picture to keep', () => {
       expect(svg).toContain(text);
     }
     for (const mark of drawing.marks) {
-      if (mark.kind === 'line') continue;
+      if (mark.kind === 'line' || mark.kind === 'area') continue;
       expect(mark.x).toBeLessThan(drawing.width);
       expect(mark.y).toBeLessThan(drawing.height);
     }
@@ -93,4 +86,60 @@ describe('a picture to keep', () => {
     const mark: Mark = { kind: 'text', x: 0, y: 0, text: 'a\u0000\u001b"b', size: 12, fill: '#000000' };
     expect(toSvg({ width: 1, height: 1, marks: [mark] }, 't')).toContain('a\uFFFD\uFFFD&quot;b');
   });
+});
+
+describe('lines over layers', () => {
+  const line = { name: 'MLP', color: '#0072b2', round: false };
+  const frame = { width: 400, height: 200, low: 0, high: 1, ink: '#000', rule: '#ccc', ground: '#fff' } as const;
+  const draw = (...values: number[][]) =>
+    chartMarks(
+      values.map((each) => ({ ...line, values: each, band: each.map(() => 0.1), round: true })),
+      { ...frame, layer: 'Layer', figure: String },
+    );
+  const heights = (marks: readonly Mark[]) => marks.flatMap((mark) => (mark.kind === 'circle' ? [mark.y] : []));
+
+  test('what is no number leaves a gap', () => {
+    const marks = draw([0.5, NaN, 0.5, 0.5]);
+    expect(heights(marks)).toHaveLength(3);
+    const lines = marks.flatMap((mark) => (mark.kind === 'line' && mark.stroke === line.color ? [mark.pieces] : []));
+    expect(lines[0]).toHaveLength(4);
+    expect(JSON.stringify(marks)).not.toMatch(/null|NaN/);
+  });
+
+  test('more is higher, and names at equal ends are apart', () => {
+    const [low, high] = heights(draw([0.2, 0.9]));
+    expect(high).toBeLessThan(low);
+    const names = draw([0.5], [0.5]).flatMap((mark) => (mark.kind === 'text' && mark.text === 'MLP' ? [mark.y] : []));
+    expect(names[1] - names[0]).toBeGreaterThanOrEqual(12);
+  });
+
+  test.each([
+    ['nothing', [], { low: 0, high: 0.25 }],
+    ['cosines on both sides of zero', [-0.28, 0.41, NaN], { low: -0.5, high: 0.5 }],
+    ['a share', [0.98], { low: 0, high: 1 }],
+  ])('a scale for %s', (_, values, domain) => {
+    expect(chartDomain([values])).toEqual(domain);
+  });
+});
+
+test('words of the lens as rows: every cell of every place, ranks from one', () => {
+  const cells = {
+    ...{ probability: Float64Array.of(0.1, 0.7), rank: Int32Array.of(4, 0) },
+    ...{ topIds: Int32Array.of(1, 2, 2, 1), topProbability: Float64Array.of(0.5, 0.2, 0.7, 0.1) },
+  };
+  const item = {
+    ...({ prompt: 'A', subject: 'A', target: ' key', targetFrom: 'model', ids: [9], tokens: ['A'] } as const),
+    ...({ subjectRange: [0, 1], targetIds: [2] } as const),
+  };
+  const lens = { tokens: 1, layers: 2, k: 2, places: { residual: cells, mlp: cells, attn: cells } };
+  const seen = { item, stamp: '', lens, words: { 1: ' to', 2: ' key' } };
+  expect(lensRows([seen]).slice(0, 3)).toEqual([
+    ['prompt', 'edits', 'read_from', 'token', 'position', 'layer', 'answer_token', 'probability', 'rank', 'says'],
+    ['A', '', 'residual', 'A', 0, 0, ' key', 0.1, 5, ' to'],
+    ['A', '', 'residual', 'A', 0, 1, ' key', 0.7, 1, ' key'],
+  ]);
+  expect(topOf(seen, 'mlp', 1)).toEqual([
+    { id: 2, text: ' key', probability: 0.7 },
+    { id: 1, text: ' to', probability: 0.1 },
+  ]);
 });

@@ -1,0 +1,114 @@
+import type { Mark } from './drawing.ts';
+
+/** A line over layers. */
+export interface Series {
+  readonly name: string;
+  readonly color: string;
+  /** A second way to tell lines apart. */
+  readonly dash?: readonly number[];
+  readonly round: boolean;
+  readonly values: ArrayLike<number>;
+  /** Half the width of a band around the line. */
+  readonly band?: ArrayLike<number>;
+  /** Layers with a filled marker. */
+  readonly marked?: readonly number[];
+}
+
+/** What a chart is drawn into. */
+export interface ChartFrame {
+  readonly width: number;
+  readonly height: number;
+  readonly low: number;
+  readonly high: number;
+  readonly ink: string;
+  readonly rule: string;
+  readonly ground: string;
+  readonly layer: string;
+  readonly figure: (value: number) => string;
+}
+
+/** Lines over layers, named at their ends; what is no number leaves a gap. */
+export function chartMarks(series: readonly Series[], frame: ChartFrame): Mark[] {
+  const { width, height, low, high, ink, rule, layer, figure } = frame;
+  const count = Math.max(1, ...series.map(({ values }) => values.length));
+  const plot = { left: 44, right: width - 92, top: 10, bottom: height - 34 };
+  const x = (index: number) => plot.left + ((index + 0.5) * (plot.right - plot.left)) / count;
+  const y = (value: number) => plot.bottom - ((value - low) / (high - low)) * (plot.bottom - plot.top);
+  const text = { kind: 'text', size: 12, fill: ink } as const;
+  const ticks = Array.from({ length: 5 }, (_, i) => low + ((high - low) * i) / 4);
+  const marks: Mark[] = ticks.flatMap((tick): Mark[] => [
+    { kind: 'line', pieces: [plot.left, y(tick), plot.right, y(tick)], stroke: rule, width: 1 },
+    { ...text, x: plot.left - 6, y: y(tick) + 4, text: figure(tick), anchor: 'end' },
+  ]);
+  for (let i = 0; i < count; i++) {
+    marks.push({ ...text, x: x(i), y: plot.bottom + 18, text: String(i), anchor: 'middle' });
+  }
+  marks.push({ ...text, x: plot.left - 6, y: plot.bottom + 18, text: layer, anchor: 'end' });
+  const ends = spreadOut(series.map(({ values }) => y(lastNumber(values))));
+  series.forEach((line, i) => {
+    marks.push(...bandMarks(line, x, y), ...lineMarks(line, x, y, frame));
+    marks.push({ ...text, x: plot.right + 8, y: ends[i] + 4, text: line.name, fill: line.color, bold: true });
+  });
+  return marks;
+}
+
+/** A round scale for some values: from zero, or below it where they go there, in quarters. */
+export function chartDomain(values: readonly ArrayLike<number>[], least = 0.25): { low: number; high: number } {
+  const all = values.flatMap((each) => Array.from(each)).filter(Number.isFinite);
+  const step = (value: number) => Math.ceil(Math.abs(value) / least) * least;
+  const [low, high] = [Math.min(0, ...all), Math.max(0, ...all)];
+  return { low: low < 0 ? -step(low) : 0, high: Math.max(least, step(high)) };
+}
+
+// ---
+
+type Place = (value: number) => number;
+
+function lineMarks(
+  { values, color, dash, round, marked = [] }: Series,
+  x: Place,
+  y: Place,
+  { ground }: ChartFrame,
+): Mark[] {
+  const pieces: number[] = [];
+  const points: Mark[] = [];
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i])) continue;
+    const fill = marked.includes(i) ? color : ground;
+    const size = marked.includes(i) ? 5 : 3.5;
+    if (i > 0 && Number.isFinite(values[i - 1])) pieces.push(x(i - 1), y(values[i - 1]), x(i), y(values[i]));
+    if (round) points.push({ kind: 'circle', x: x(i), y: y(values[i]), radius: size, fill, stroke: color });
+    else points.push(...square(x(i), y(values[i]), size, fill, color));
+  }
+  return [{ kind: 'line', pieces, stroke: color, width: 2, ...(dash ? { dash } : {}) }, ...points];
+}
+
+function square(x: number, y: number, size: number, fill: string, stroke: string): Mark[] {
+  const of = (half: number, color: string): Mark => ({
+    ...{ kind: 'rect', x: x - half, y: y - half, width: 2 * half, height: 2 * half, fill: color },
+  });
+  return [of(size + 1, stroke), of(size - 1, fill)];
+}
+
+function bandMarks({ values, band, color }: Series, x: Place, y: Place): Mark[] {
+  if (!band) return [];
+  const known = Array.from(values, (_, i) => i).filter((i) => Number.isFinite(values[i]) && Number.isFinite(band[i]));
+  const above = known.flatMap((i) => [x(i), y(values[i] + band[i])]);
+  const below = known.toReversed().flatMap((i) => [x(i), y(values[i] - band[i])]);
+  return known.length > 1 ? [{ kind: 'area', corners: [...above, ...below], fill: color, opacity: 0.18 }] : [];
+}
+
+function lastNumber(values: ArrayLike<number>): number {
+  return Array.from(values).findLast(Number.isFinite) ?? 0;
+}
+
+/** Heights of labels, moved apart so that each can be read. */
+function spreadOut(heights: readonly number[]): number[] {
+  const placed = heights.map((height, i) => ({ height, i })).sort((a, b) => a.height - b.height);
+  placed.forEach((each, k) => {
+    if (k > 0) placed[k] = { ...each, height: Math.max(each.height, placed[k - 1].height + LABEL_HEIGHT) };
+  });
+  return placed.sort((a, b) => a.i - b.i).map(({ height }) => height);
+}
+
+const LABEL_HEIGHT = 15;
