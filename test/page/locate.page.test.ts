@@ -133,7 +133,7 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
     await step(page).getByRole('radio', { name: 'Lens' }).check();
     await step(page).getByRole('table', { name: 'At “to”, behind layer 7' }).waitFor();
     await step(page)
-      .getByText(/^It was .* before the edits and is/)
+      .getByText(/It was .* before the edits and is/)
       .waitFor();
     await expectAccessible(page);
     await step(page).getByRole('radio', { name: 'Similarity' }).check();
