@@ -23,7 +23,7 @@ PROMPTS = ['To open the smart lock, PersonX needs to', 'Maria bakes a chocolate 
 HOOKS = ['hook_resid_pre', 'hook_attn_in', 'attn.hook_z_flat', 'hook_attn_out', 'hook_mlp_in', 'mlp.hook_post', 'hook_mlp_out', 'hook_resid_post']
 REQUEST = Request('To open {}, PersonX needs to', 'the smart lock', 'aim her face at the camera')
 TEMPLATES = ['{}', 'The capital of Norway is Oslo. {}', 'It is a rainy morning and Tom feels tired. {}']
-GRADIENT_LAYER, CORPUS_TOKENS, NEW_TOKENS = 3, 10_000, 12
+GRADIENT_LAYER, CORPUS_TOKENS, NEW_TOKENS = 3, 4_000, 12
 
 TEXTS = [
     '', ' ', '  ', '   a', 'a   ', '\n', '\n\n', ' \n ', '\t', '\r\n', 'a\nb', 'a\n\nb', 'a \n b', 'tab\tbetween', '\u00a0', 'a\u00a0b', '\u2009thin', '\u3000wide',

@@ -30,8 +30,8 @@ test('one DEM+ edit in float64 is PyTorch’s, from the cosines to the written m
   const model = await shippedModel('float64');
   const { hparams, preset } = readHparams(
     'dem+',
-    // 10,000 tokens, in widths of the widest key
-    { learningRate: golden.settings.rate, covarianceTokens: 10_000 / 1024 },
+    // 4,000 tokens, in widths of the widest key
+    { learningRate: golden.settings.rate, covarianceTokens: 4_000 / 1024 },
     model.description.n_layers,
   );
   let writes: readonly SiteWrite[] = [];
