@@ -121,7 +121,10 @@ export default defineConfig(({ mode }) => ({
     maxWorkers: Math.max(2, availableParallelism() - 1),
     sequence: { sequencer: LongestFirst },
     projects: [
-      project('unit', '.test.ts', { exclude: ['test/**/*.{ort,gpu,page}.test.ts', 'node_modules/**'] }),
+      project('unit', '.test.ts', {
+        exclude: ['test/**/*.{ort,gpu,page}.test.ts', 'node_modules/**'],
+        testTimeout: 60_000,
+      }),
       project('ort', '.ort.test.ts', { testTimeout: 120_000, hookTimeout: 120_000 }),
       project('gpu', '.gpu.test.ts', {
         testTimeout: 300_000,
