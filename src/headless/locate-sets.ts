@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { completeSettings, measureRelations, readRelationPrompts, type RelationPrompt } from '../locate/relations.ts';
+import { completeSettings, firstOfEach, measureRelations, readRelationPrompts } from '../locate/relations.ts';
 import { SET_FILES, writeSetFile } from '../locate/set-file.ts';
 import type { PromptFigures, SetJournal } from '../locate/sets.ts';
 import { parseJson } from '../store/json.ts';
@@ -31,16 +31,6 @@ export async function locateSets(args: Arguments, output: Output): Promise<void>
 }
 
 // ---
-
-/** At most so many prompts of each relation. */
-function firstOfEach(prompts: readonly RelationPrompt[], most: number): RelationPrompt[] {
-  const taken = new Map<string, number>();
-  return prompts.filter(({ relation }) => {
-    const before = taken.get(relation) ?? 0;
-    taken.set(relation, before + 1);
-    return before < most;
-  });
-}
 
 /** What of the options decides the figures, as one would type it. */
 function commandOf({ command, values }: Arguments): string {

@@ -8,7 +8,15 @@ import { measureDecoupling, type PersonVariant } from './decoupling.ts';
 import { LOCATION_KINDS } from './location.ts';
 import { subjectSigma } from './noise.ts';
 import { TOP_K } from './recall.ts';
-import { measureSet, SET_MEASURES, summarizeSet, type SetJournal, type SetSettings, type SetSummary } from './sets.ts';
+import {
+  measureSet,
+  SET_MEASURES,
+  summarizeSet,
+  type PromptFigures,
+  type SetJournal,
+  type SetSettings,
+  type SetSummary,
+} from './sets.ts';
 import { usualWindow } from './windows.ts';
 
 /** The two sides of every comparison. */
@@ -100,19 +108,39 @@ export async function measureRelations(
   state = '',
 ): Promise<RelationSummaries> {
   const figures = await measureSet(model, prompts, settings, journal, watch, patches, state);
+  const decoupling = await measureDecoupling(model, prompts, decoupled(settings), journal, watch, patches, state);
+  return { ...summarizeRelations(prompts, figures), decoupling };
+}
+
+/**
+ * Prompts' figures by relation and by side.
+ *
+ * @param figures of as many of the first prompts as are known
+ */
+export function summarizeRelations(
+  prompts: readonly RelationPrompt[],
+  figures: readonly PromptFigures[],
+): Omit<RelationSummaries, 'decoupling'> {
   const summaryOf = (chosen: (prompt: RelationPrompt) => boolean) =>
     summarizeSet(figures.filter((_, i) => chosen(prompts[i])));
-  const names = [...new Set(prompts.map(({ relation }) => relation))];
+  const known = prompts.slice(0, figures.length);
+  const names = [...new Set(known.map(({ relation }) => relation))];
   const relations = names.flatMap((relation) => {
-    const first = prompts.find((prompt) => prompt.relation === relation);
+    const first = known.find((prompt) => prompt.relation === relation);
     return first ? [{ relation, kind: first.kind, summary: summaryOf((prompt) => prompt.relation === relation) }] : [];
   });
   const kinds = KNOWLEDGE_KINDS.map((kind) => [kind, summaryOf((prompt) => prompt.kind === kind)] as const);
-  return {
-    relations,
-    kinds: Object.fromEntries(kinds) as RelationSummaries['kinds'],
-    decoupling: await measureDecoupling(model, prompts, decoupled(settings), journal, watch, patches, state),
-  };
+  return { relations, kinds: Object.fromEntries(kinds) as RelationSummaries['kinds'] };
+}
+
+/** At most so many prompts of each relation, in their order. */
+export function firstOfEach(prompts: readonly RelationPrompt[], most: number): RelationPrompt[] {
+  const taken = new Map<string, number>();
+  return prompts.filter(({ relation }) => {
+    const before = taken.get(relation) ?? 0;
+    taken.set(relation, before + 1);
+    return before < most;
+  });
 }
 
 /** Decoupling is measured for what each layer recalls: without tracing it takes next to no time. */

@@ -31,9 +31,6 @@ export function spreadOf(scores: ArrayLike<number>, low: number): Spread | null 
   return { entropy: shares.length > 1 ? entropy / Math.log(shares.length) : 0, top3 };
 }
 
-/** How often an interval resamples. */
-const RESAMPLES = 2000;
-
 /**
  * The mean of some prompts' values with a percentile bootstrap interval: prompts drawn with replacement, by the seed.
  *
@@ -41,13 +38,35 @@ const RESAMPLES = 2000;
  */
 export function bootstrapMean(values: readonly number[], seed = 1): Interval {
   const n = values.length;
-  const mean = values.reduce((sum, value) => sum + value, 0) / n;
-  if (n < 2) return { mean, low: null, high: null, n };
-  const random = makeRandom(seed);
-  const means = Float64Array.from({ length: RESAMPLES }, () => {
-    let sum = 0;
-    for (let i = 0; i < n; i++) sum += values[Math.floor(random() * n)];
-    return sum / n;
-  }).sort();
-  return { mean, low: means[Math.floor(0.025 * RESAMPLES)], high: means[Math.ceil(0.975 * RESAMPLES) - 1], n };
+  const mean = meanOf(values);
+  return n < 2 ? { mean, low: null, high: null, n } : { mean, ...resampled((redraw) => redraw(values), seed), n };
 }
+
+/**
+ * The interval that holds 95 % of what a figure is when its values are drawn again and again.
+ *
+ * @param figure is given what draws a list again, with replacement, and takes its mean
+ */
+export function resampled(
+  figure: (redraw: (values: readonly number[]) => number) => number,
+  seed: number,
+): { low: number; high: number } {
+  const random = makeRandom(seed);
+  const redraw = (values: readonly number[]) => {
+    let sum = 0;
+    for (let i = 0; i < values.length; i++) sum += values[Math.floor(random() * values.length)];
+    return sum / values.length;
+  };
+  const found = Float64Array.from({ length: RESAMPLES }, () => figure(redraw)).sort();
+  return { low: found[Math.floor(0.025 * RESAMPLES)], high: found[Math.ceil(0.975 * RESAMPLES) - 1] };
+}
+
+/** The mean of at least one value. */
+export function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+// ---
+
+/** How often an interval resamples. */
+const RESAMPLES = 2000;

@@ -3,12 +3,23 @@ import type { LocateCase, LocateRequest } from '../locate/case.ts';
 import type { Lens } from '../locate/lens.ts';
 import type { CellBlock, LocationBaseline, LocationMap, LocationSettings } from '../locate/location.ts';
 import type { Recall } from '../locate/recall.ts';
+import type { CompleteSetSettings, RelationSummaries } from '../locate/relations.ts';
+import type { StoredSets } from '../locate/set-file.ts';
 import type { OnProgress, Version } from './api-call.ts';
 
+export type { StoredSets };
 export type { CellBlock, Lens, LocateCase, LocateRequest, LocationBaseline, LocationMap, LocationSettings, Recall };
 export type { LensPlace } from '../locate/lens.ts';
 export type { LocationKind } from '../locate/location.ts';
 export type { RecallPart } from '../locate/recall.ts';
+export { contrastOf, sideWithMore, type Contrast } from '../locate/contrast.ts';
+export {
+  KNOWLEDGE_KINDS,
+  type KnowledgeKind,
+  type RelationSummaries,
+  type RelationSummary,
+} from '../locate/relations.ts';
+export type { LineSummary, SetSummary } from '../locate/sets.ts';
 export { spreadOf, type Spread } from '../locate/spread.ts';
 export { usualWindow, windowAt } from '../locate/windows.ts';
 
@@ -34,6 +45,15 @@ export interface Recalled extends Measured {
 export interface Seen extends Measured {
   readonly lens: Lens;
   readonly words: Readonly<Record<number, string>>;
+}
+
+/** Sets as they were measured in this page, with as many prompts as are known. Plain data. */
+export interface MeasuredSets extends RelationSummaries {
+  /** Which edits took part (`stampOf`). */
+  readonly stamp: string;
+  readonly settings: CompleteSetSettings;
+  /** Prompts that were asked for. */
+  readonly asked: number;
 }
 
 /** What a map consists of, in the order in which it becomes known. */
@@ -65,4 +85,14 @@ export interface LocateApi {
   recall(request: LocateRequest, version: Version, job: number): Promise<Recalled>;
   /** What every token would say behind every layer. */
   lens(request: LocateRequest, version: Version, job: number, onProgress: OnProgress): Promise<Seen>;
+  /** The sets that came with the model, checked to be of it; null where none did. */
+  storedSets(): Promise<StoredSets | null>;
+  /** Measures so many prompts of each relation; figures so far whenever a prompt has been measured, all at the end. */
+  measureSets(
+    each: number,
+    version: Version,
+    job: number,
+    onProgress: OnProgress,
+    onPart: (sets: MeasuredSets) => void,
+  ): Promise<MeasuredSets>;
 }

@@ -20,7 +20,16 @@ import type {
   TokenView,
   Version,
 } from './api.ts';
-import type { Located, LocatePart, LocateRequest, LocationSettings, Recalled, Seen } from './api-locate.ts';
+import type {
+  Located,
+  LocatePart,
+  LocateRequest,
+  LocationSettings,
+  MeasuredSets,
+  Recalled,
+  Seen,
+  StoredSets,
+} from './api-locate.ts';
 import { unpack, workerDied, type Outcome, type PackedEngine } from './wire.ts';
 
 /**
@@ -102,6 +111,21 @@ export class EngineClient {
   lens(request: LocateRequest, version: Version, watch?: Watch): Promise<Seen> {
     return this.#call('look through the lens', watch, (engine, job, onProgress) =>
       engine.lens(request, version, job, onProgress),
+    );
+  }
+
+  storedSets(): Promise<StoredSets | null> {
+    return this.#call('read the stored sets', undefined, (engine) => engine.storedSets());
+  }
+
+  measureSets(
+    each: number,
+    version: Version,
+    onPart: (sets: MeasuredSets) => void,
+    watch?: Watch,
+  ): Promise<MeasuredSets> {
+    return this.#call('measure sets', watch, (engine, job, onProgress) =>
+      engine.measureSets(each, version, job, onProgress, proxy(onPart)),
     );
   }
 

@@ -1,10 +1,9 @@
 import { EditorError, toEditorError } from '../base/errors.ts';
-import { makeQueue, throttle, type Watch } from '../base/tasks.ts';
+import { makeQueue, type Watch } from '../base/tasks.ts';
 import type { Hparams } from '../edit/hparams.ts';
 import type { StackEntry } from '../edit/library.ts';
 import { readHparams } from '../edit/read-hparams.ts';
 import { validateRequests } from '../edit/request.ts';
-import { candidateSites } from '../edit/sites.ts';
 import type { Sampling } from '../model/generate.ts';
 import type { PlacedPatches } from '../model/patch.ts';
 import { holdForLife } from '../store/locks.ts';
@@ -30,12 +29,17 @@ import {
   type LocatePart,
   type LocateRequest,
   type LocationSettings,
+  type MeasuredSets,
   type Recalled,
   type Seen,
+  type StoredSets,
 } from './api-locate.ts';
 import { compareVersions } from './compare.ts';
+import { Jobs } from './jobs.ts';
 import { locateAnswer, lookThrough, recallLayers, type StandingEdits } from './locating.ts';
+import { prepareFirstEdit } from './preparing.ts';
 import { continuePrompt, cutText, predictNext, rankLayers, requiredIds } from './reading.ts';
+import { measureSets, readStoredSets } from './sets.ts';
 import { restoreStack, type EditStack } from './stack.ts';
 import { openStudio, refusalOf, type Studio } from './studio.ts';
 import { reportOf } from './views.ts';
@@ -48,7 +52,7 @@ import { reportOf } from './views.ts';
  */
 export class Engine implements EngineApi {
   readonly #exclusive = makeQueue();
-  readonly #jobs = new Map<number, AbortController>();
+  readonly #jobs = new Jobs(() => this.#opened?.stack.sweep());
   #opened: { readonly studio: Studio; readonly stack: EditStack } | null = null;
   #tell: (event: EngineEvent) => void = () => undefined;
   /** How often the graphics device went away by itself. */
@@ -60,11 +64,11 @@ export class Engine implements EngineApi {
   }
 
   async abort(job: number): Promise<void> {
-    this.#jobs.get(job)?.abort();
+    this.#jobs.abort(job);
   }
 
   open(choice: DeviceChoice, job: number, onProgress: OnProgress): Promise<Opened> {
-    return this.#run(job, onProgress, (watch) => this.#exclusive(() => this.#reopen(choice, watch)));
+    return this.#jobs.run(job, onProgress, (watch) => this.#exclusive(() => this.#reopen(choice, watch)));
   }
 
   async tokenize(text: string): Promise<readonly TokenView[]> {
@@ -72,7 +76,7 @@ export class Engine implements EngineApi {
   }
 
   predict(prompt: string, version: Version, count: number, job: number): Promise<Prediction> {
-    return this.#run(job, null, (watch) =>
+    return this.#jobs.run(job, null, (watch) =>
       predictNext(this.#studio.model, prompt, count, this.#patches(version), watch),
     );
   }
@@ -85,14 +89,16 @@ export class Engine implements EngineApi {
     job: number,
     onToken: (token: TokenEvent) => void,
   ): Promise<void> {
-    return this.#run(job, null, (watch) => {
+    return this.#jobs.run(job, null, (watch) => {
       const options = { maxTokens, sampling, patches: this.#patches(version), watch };
       return continuePrompt(this.#studio.model, prompt, options, onToken);
     });
   }
 
   previewLayers(request: EditRequest, settings: EditSettings, job: number): Promise<LayerPreview> {
-    return this.#run(job, null, (watch) => rankLayers(this.#studio.model, request, this.#settings(settings), watch));
+    return this.#jobs.run(job, null, (watch) =>
+      rankLayers(this.#studio.model, request, this.#settings(settings), watch),
+    );
   }
 
   locate(
@@ -103,18 +109,36 @@ export class Engine implements EngineApi {
     onProgress: OnProgress,
     onPart: (part: LocatePart) => void,
   ): Promise<Located> {
-    return this.#run(job, onProgress, (watch) =>
+    return this.#jobs.run(job, onProgress, (watch) =>
       locateAnswer(this.#studio.model, request, settings, this.#standing(version), onPart, watch),
     );
   }
 
   recall(request: LocateRequest, version: Version, job: number): Promise<Recalled> {
-    return this.#run(job, null, (watch) => recallLayers(this.#studio.model, request, this.#standing(version), watch));
+    return this.#jobs.run(job, null, (watch) =>
+      recallLayers(this.#studio.model, request, this.#standing(version), watch),
+    );
   }
 
   lens(request: LocateRequest, version: Version, job: number, onProgress: OnProgress): Promise<Seen> {
-    return this.#run(job, onProgress, (watch) =>
+    return this.#jobs.run(job, onProgress, (watch) =>
       lookThrough(this.#studio.model, request, this.#standing(version), watch),
+    );
+  }
+
+  async storedSets(): Promise<StoredSets | null> {
+    return readStoredSets(this.#studio);
+  }
+
+  measureSets(
+    each: number,
+    version: Version,
+    job: number,
+    onProgress: OnProgress,
+    onPart: (sets: MeasuredSets) => void,
+  ): Promise<MeasuredSets> {
+    return this.#jobs.run(job, onProgress, (watch) =>
+      measureSets(this.#studio, each, this.#standing(version), onPart, watch),
     );
   }
 
@@ -125,7 +149,7 @@ export class Engine implements EngineApi {
     job: number,
     onProgress: OnProgress,
   ): Promise<EditView> {
-    return this.#run(job, onProgress, (watch) =>
+    return this.#jobs.run(job, onProgress, (watch) =>
       this.#exclusive(async () => {
         const { covariances, heldOut } = this.#studio;
         const { method, preset } = settings;
@@ -140,7 +164,7 @@ export class Engine implements EngineApi {
   }
 
   compare(prompt: string, maxTokens: number, job: number, onProgress: OnProgress): Promise<Comparison> {
-    return this.#run(job, onProgress, (watch) => {
+    return this.#jobs.run(job, onProgress, (watch) => {
       const { model } = this.#studio;
       const ids = requiredIds(model, prompt);
       return compareVersions(model, ids, maxTokens, this.#patches('edited'), watch);
@@ -189,20 +213,6 @@ export class Engine implements EngineApi {
     return readHparams(method, { preset, ...changes }, this.#studio.model.description.n_layers).hparams;
   }
 
-  /** Names a call by its job, so that it can be stopped, and frees replaced patches once nobody runs. */
-  async #run<T>(job: number, onProgress: OnProgress, work: (watch: Watch) => Promise<T>): Promise<T> {
-    const controller = new AbortController();
-    this.#jobs.set(job, controller);
-    const { signal } = controller;
-    const watch: Watch = onProgress ? { signal, progress: throttle(onProgress, 100) } : { signal };
-    try {
-      return await work(watch);
-    } finally {
-      this.#jobs.delete(job);
-      if (this.#jobs.size === 0) this.#opened?.stack.sweep();
-    }
-  }
-
   async #reopen(choice: DeviceChoice, watch: Watch): Promise<Opened> {
     const before = this.#opened;
     this.#opened = null;
@@ -215,7 +225,7 @@ export class Engine implements EngineApi {
     const stack = await restoreStack(studio, () => this.#tell({ kind: 'stack', edits: stack.views() }), before?.stack);
     this.#opened = { studio, stack };
     studio.onLost((detail) => void this.#rebuild(choice, detail));
-    void this.#finishChecks(studio, stack).then(() => this.#prepare(studio));
+    void this.#finishChecks(studio, stack).then(() => prepareFirstEdit(studio, (event) => this.#tell(event)));
     return { ...reportOf(studio), edits: stack.views() };
   }
 
@@ -224,21 +234,6 @@ export class Engine implements EngineApi {
     while (await this.#exclusive(() => stack.finishCheck({ signal })).catch(() => false)) {
       this.#tell({ kind: 'stack', edits: stack.views() });
     }
-  }
-
-  /**
-   * Gathers the default edit's statistics while the person reads and types: the first edit then waits for less. Questions
-   * go in between; whatever fails here will fail again, and be told, when an edit needs it.
-   */
-  async #prepare({ model, covariances, closed }: Studio): Promise<void> {
-    const { hparams } = readHparams('dem+', {}, model.description.n_layers);
-    const sites = candidateSites(model, hparams);
-    const tell = throttle((progress) => this.#tell({ kind: 'preparing', progress }), 200);
-    const watch = { progress: tell, signal: closed };
-    await covariances.of(sites, sites, hparams, watch).then(
-      () => this.#tell({ kind: 'prepared' }),
-      () => undefined,
-    );
   }
 
   /** A lost device is opened again with the model from the store; the second time it is the CPU. The edits stay. */

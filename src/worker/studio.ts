@@ -4,6 +4,7 @@ import { openDevice, openWasm, type DeviceReason, type OpenDevice } from '../dev
 import { wasmDevice } from '../device/wasm.ts';
 import { makeCovariances, type Covariances } from '../edit/covariance.ts';
 import type { Corpus } from '../edit/moments.ts';
+import { SET_FILES } from '../locate/set-file.ts';
 import { describeModel } from '../model/architectures/index.ts';
 import { largestParameter } from '../model/description.ts';
 import { loadModel } from '../model/load.ts';
@@ -27,6 +28,8 @@ export interface Studio {
   /** Unrelated sentences that come with the model, for the drift. */
   readonly heldOut: readonly string[];
   readonly examples: readonly Example[];
+  /** A further small file that came with the model, parsed; undefined where it didn't. */
+  companion(file: string): Promise<unknown>;
   readonly kept: Kept;
   /** Bytes that came over the network this time. */
   readonly fetchedBytes: number;
@@ -79,6 +82,8 @@ async function openModel(
   const opened = await loadTrusted(source, first, choice, threads, watched);
   const { model, device, check } = opened;
   const corpus = await readLines(source, 'corpus.txt', watched);
+  // Fetched now, so that they are there without a network; read when they are asked for.
+  for (const file of Object.values(SET_FILES)) await ifThere(source.open(file, watched));
   const closing = new AbortController();
   return {
     model,
@@ -96,6 +101,7 @@ async function openModel(
     covariances: makeCovariances(model, corpusOf(corpus), database),
     heldOut: (await readLines(source, 'heldout.txt', watched)).slice(0, HELD_OUT),
     examples: ((await ifThere(source.readJson('examples.json', watched))) ?? []) as Example[],
+    companion: (file) => ifThere(source.readJson(file)),
     fetchedBytes: bytes(),
     closed: closing.signal,
     onLost: (callback) => model.device.gpu?.onLost(callback),

@@ -30,6 +30,8 @@ export function packEngine(engine: EngineApi): PackedEngine {
     locate: (...args) => pack('locate the answer', () => engine.locate(...args)),
     recall: (...args) => pack('measure recall', () => engine.recall(...args)),
     lens: (...args) => pack('look through the lens', () => engine.lens(...args)),
+    storedSets: (...args) => pack('read the stored sets', () => engine.storedSets(...args)),
+    measureSets: (...args) => pack('measure sets', () => engine.measureSets(...args)),
     compare: (...args) => pack('compare', () => engine.compare(...args)),
     edits: (...args) => pack('list edits', () => engine.edits(...args)),
     arrange: (...args) => pack('arrange edits', () => engine.arrange(...args)),
