@@ -1,4 +1,5 @@
 import type { LocationKind } from '../worker/api-locate.ts';
+import { englishSets } from './english-sets.ts';
 import type { LocateMessages } from './messages-locate.ts';
 
 const list = (items: readonly string[]) => new Intl.ListFormat('en', { type: 'conjunction' }).format(items);
@@ -33,7 +34,8 @@ export const englishLocate: LocateMessages = {
   takeOffer: (words) => `Take “${words}”`,
 
   views: 'Look at',
-  view: { map: 'Map', lens: 'Lens', similarity: 'Similarity' },
+  view: { map: 'Map', lens: 'Lens', similarity: 'Similarity', layers: 'Layers', relations: 'Relations' },
+  viewsWaiting: 'Find where this answer lives, and it is shown here. Layers and Relations are about many prompts.',
   moments: 'With the edits',
   moment: { after: 'as it is now', before: 'before', change: 'what changed' },
   cellChange: (token, layer, kind, change) => `“${token}”, layer ${layer}, ${kind}: changed by ${change}`,
@@ -156,4 +158,5 @@ export const englishLocate: LocateMessages = {
     columns: (module) =>
       ['cosine, stream', 'cosine, module', 'same words', 'length out'].map((name) => `${module}, ${name}`),
   },
+  sets: englishSets,
 };

@@ -1,6 +1,7 @@
 import type { Hparams } from '../worker/api.ts';
 import { englishErrors, englishRefusal, englishTitles } from './english-errors.ts';
 import { englishLocate } from './english-locate.ts';
+import { RELATIONS } from './english-sets.ts';
 import type { Messages } from './messages.ts';
 
 /** The page in English. */
@@ -463,6 +464,7 @@ const LOCATE_STAGES: Record<string, string> = {
   locate: 'Trace the answer',
   recall: 'Measure recall',
   lens: 'Look through the lens',
+  set: 'Measure prompts',
 };
 
 const SETTINGS: Partial<Record<keyof Hparams, { readonly name: string; readonly means: string }>> = {
@@ -478,26 +480,6 @@ const SETTINGS: Partial<Record<keyof Hparams, { readonly name: string; readonly 
   covarianceShare: { name: 'λ, old knowledge', means: 'share of the key width' },
   prefixes: { name: 'Contexts', means: 'sampled texts before the prompt' },
   remember: { name: 'Earlier edits', means: 'their keys are left alone' },
-};
-
-const RELATIONS: Record<string, string> = {
-  xNeed: 'what it takes first',
-  xWant: 'what PersonX wants then',
-  xIntent: 'why PersonX does it',
-  xEffect: 'what happens to PersonX',
-  xReact: 'how PersonX feels',
-  xAttr: 'what it says of PersonX',
-  oEffect: 'what happens to others',
-  oReact: 'how others feel',
-  oWant: 'what others want then',
-  UsedFor: 'what a thing is for',
-  MadeOf: 'what a thing is made of',
-  AtLocation: 'where a thing is found',
-  HinderedBy: 'what is in the way',
-  capital: 'fact: a capital',
-  inventor: 'fact: an inventor',
-  colour: 'fact: a colour',
-  profession: 'fact: a profession',
 };
 
 const CHOICES: Record<string, string> = {

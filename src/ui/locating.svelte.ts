@@ -3,6 +3,7 @@ import { usualWindow, type LocationKind } from '../worker/api-locate.ts';
 import type { EngineClient } from '../worker/client.ts';
 import type { OnTenth } from './job.svelte.ts';
 import { offerSubject, toDraft, type Draft } from './request.ts';
+import { Sets } from './sets.svelte.ts';
 import { Tracing, type Question } from './tracing.svelte.ts';
 
 /** Where the step finds what it asks about. */
@@ -13,7 +14,7 @@ export interface LocatingContext {
 }
 
 /** The ways to look at where an answer is held. */
-export const VIEWS = ['map', 'lens', 'similarity'] as const;
+export const VIEWS = ['map', 'lens', 'similarity', 'layers', 'relations'] as const;
 
 /** One of them. */
 export type View = (typeof VIEWS)[number];
@@ -34,6 +35,8 @@ export class Locating {
 
   /** The same question to the untouched model, once it is asked for. */
   readonly before: Tracing;
+  /** Many prompts together. */
+  readonly sets: Sets;
 
   /** Words that the person wants blurred, in the prompt that they were chosen for. */
   #own = $state.raw<{ readonly words: string; readonly prompt: string } | null>(null);
@@ -55,6 +58,7 @@ export class Locating {
     this.here = new Tracing(client, onTenth);
     this.beside = new Tracing(client, onTenth);
     this.before = new Tracing(client, onTenth);
+    this.sets = new Sets(client, onTenth);
   }
 
   get #draft(): Draft {
@@ -81,8 +85,8 @@ export class Locating {
   }
 
   /** What runs, if anything does. */
-  get running(): Tracing | null {
-    return [this.here, this.before, this.beside].find(({ job }) => job.running) ?? null;
+  get running(): Tracing | Sets | null {
+    return [this.here, this.before, this.beside, this.sets].find(({ job }) => job.running) ?? null;
   }
 
   /**

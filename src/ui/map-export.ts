@@ -26,7 +26,12 @@ export interface FigurePanel {
   readonly heading: string;
   readonly notes: readonly string[];
   readonly tables: readonly { readonly name: string; readonly table: HeatTable }[];
+  /** A picture of its own, as wide as a panel. */
+  readonly chart?: Drawing;
 }
+
+/** Width of a panel, in pixels. */
+export const PANEL = 440;
 
 /** What stands around the panels. */
 export interface FigureFrame {
@@ -62,6 +67,10 @@ export function figureOf(panels: readonly FigurePanel[], frame: FigureFrame): Dr
       marks.push(...moved(drawn.marks, x, at + 6));
       at += drawn.height + 6;
     }
+    if (panel.chart) {
+      marks.push(...moved(panel.chart.marks, x, at + 6));
+      at += panel.chart.height + 6;
+    }
     for (const text of panel.notes.flatMap((note) => wrap(note, PANEL))) line(text, x, (at += 16));
     return at;
   });
@@ -82,7 +91,6 @@ export function figureOf(panels: readonly FigurePanel[], frame: FigureFrame): Dr
 // ---
 
 const MARGIN = 24;
-const PANEL = 440;
 const LABEL = 110;
 const BAR = 140;
 

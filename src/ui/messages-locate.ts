@@ -1,5 +1,6 @@
 import type { LensPlace, LocationKind } from '../worker/api-locate.ts';
 import type { Moment, View } from './locating.svelte.ts';
+import type { SetsMessages } from './messages-sets.ts';
 import type { Palette } from './palette.ts';
 import type { Similarity } from './similarity.ts';
 
@@ -26,6 +27,7 @@ export interface LocateMessages {
 
   readonly views: string;
   readonly view: Readonly<Record<View, string>>;
+  readonly viewsWaiting: string;
   readonly moments: string;
   readonly moment: Readonly<Record<Moment, string>>;
   readonly cellChange: (token: string, layer: string, kind: string, change: string) => string;
@@ -145,4 +147,6 @@ export interface LocateMessages {
     /** A module's columns: cosine along the stream, of the module, same words, length. */
     readonly columns: (module: string) => readonly string[];
   };
+
+  readonly sets: SetsMessages;
 }

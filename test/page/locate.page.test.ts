@@ -23,6 +23,44 @@ const here = (page: Page) =>
   });
 
 withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, returning: true }, (opened) => {
+  test('shows the sets that came with the model, before anything is traced', async () => {
+    const { page, address } = opened();
+    await page.goto(`${address}#/locate`);
+    await step(page).getByRole('radio', { name: 'Layers', exact: true }).check();
+    await step(page)
+      .getByText(/^Computed earlier, on/)
+      .waitFor();
+    await step(page)
+      .getByRole('img', { name: /^MLP: .*facts n \d+, commonsense n \d+/ })
+      .waitFor();
+    await step(page).getByRole('radio', { name: 'Relations', exact: true }).check();
+    const facts = page.getByRole('grid', { name: /^facts, MLP/ });
+    await facts.focus();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Enter');
+    await step(page)
+      .locator('.explained')
+      .getByText(/^\w+, layer 1: [\d.]+ ± [\d.]+, \d+ prompts$/)
+      .waitFor();
+    await expectAccessible(page);
+  });
+
+  test('computes them here, and keeps what has come when it is stopped', async () => {
+    const { page } = opened();
+    await step(page).getByRole('combobox', { name: 'Prompts of each relation' }).selectOption('1');
+    await step(page).getByRole('button', { name: 'Compute it here' }).click();
+    await step(page).getByText('Being computed now on this model.').waitFor();
+    await page.getByRole('region', { name: 'Running' }).getByRole('button', { name: 'Cancel' }).click();
+    await step(page)
+      .getByText(/^Computed now on this model, at/)
+      .waitFor();
+    await step(page)
+      .getByText(/^Not finished: \d+ of \d+ prompts\.$/)
+      .waitFor();
+    await step(page).getByRole('radio', { name: 'Map', exact: true }).check();
+  });
+
   test('maps the default example: what it is about and what the model says are there', async () => {
     const { page, address } = opened();
     await page.goto(`${address}#/locate`);

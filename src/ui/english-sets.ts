@@ -1,0 +1,101 @@
+import type { SetsMessages } from './messages-sets.ts';
+
+const list = (items: readonly string[]) => new Intl.ListFormat('en', { type: 'conjunction' }).format(items);
+
+const SIDES = { fact: 'facts', commonsense: 'commonsense' } as const;
+
+/** What a relation asks for. */
+export const RELATIONS: Record<string, string> = {
+  xNeed: 'what it takes first',
+  xWant: 'what PersonX wants then',
+  xIntent: 'why PersonX does it',
+  xEffect: 'what happens to PersonX',
+  xReact: 'how PersonX feels',
+  xAttr: 'what it says of PersonX',
+  oEffect: 'what happens to others',
+  oReact: 'how others feel',
+  oWant: 'what others want then',
+  UsedFor: 'what a thing is for',
+  MadeOf: 'what a thing is made of',
+  AtLocation: 'where a thing is found',
+  HinderedBy: 'what is in the way',
+  capital: 'fact: a capital',
+  inventor: 'fact: an inventor',
+  colour: 'fact: a colour',
+  profession: 'fact: a profession',
+  HasProperty: 'what a thing is like',
+  HasA: 'what a thing has',
+  sound: 'fact: a sound',
+  young: 'fact: a young animal',
+  opposite: 'fact: an opposite',
+  author: 'fact: an author',
+  birthplace: 'fact: a birthplace',
+  language: 'fact: a language',
+  currency: 'fact: a currency',
+  home: 'fact: a home',
+  symbol: 'fact: a symbol',
+};
+
+/** Many prompts together, in English. */
+export const englishSets: SetsMessages = {
+  title: { layers: 'Facts and commonsense, layer by layer', relations: 'Relation by relation' },
+  earlier: (moment) => `Computed earlier, on ${moment}`,
+  about: (facts, commonsense, version) => `${facts} prompts about facts, ${commonsense} of commonsense; ${version}.`,
+  partial: (done, asked) => `Not finished: ${done} of ${asked} prompts.`,
+  otherEdits: 'The model has other edits now: compute it again to see them.',
+  none: 'Nothing has been computed on this model yet.',
+  reading: 'Reading what came with the model.',
+  each: 'Prompts of each relation',
+  run: 'Compute it here',
+  note: 'Runs in this tab; what has been measured stays, also when you stop.',
+  measures: 'Measure',
+  measure: { effect: 'effect when put back', overlap: 'same words, in and out' },
+  unit: {
+    effect: (module) => `probability that ${module} brings back, mean of a layer’s cells`,
+    overlap: (module) => `share of likely words that ${module} has in common, in and out`,
+  },
+  side: { fact: 'facts', commonsense: 'commonsense' },
+  spreads: (parts) =>
+    `How widely the effect lies ${
+      parts.some(({ more }) => more) ? 'differs' : 'does not tell facts from commonsense'
+    }: ${list(
+      parts.map(
+        ({ module, fact, commonsense, more }) =>
+          `${module} ${fact} for facts, ${commonsense} for commonsense${more ? ` (wider for ${SIDES[more]})` : ''}`,
+      ),
+    )}.`,
+  layers: (parts) =>
+    `Layer by layer, ${list(
+      parts.map(({ module, fact, commonsense }) => {
+        const more = [
+          ...(fact.length > 0 ? [`more for facts in ${fact.join(', ')}`] : []),
+          ...(commonsense.length > 0 ? [`more for commonsense in ${commonsense.join(', ')}`] : []),
+        ];
+        return `${module}: ${more.join(', ') || 'not told apart anywhere'}`;
+      }),
+    )}.`,
+  tooFew: 'Too few relations to say whether facts and commonsense can be told apart.',
+  range: { effect: 'How widely the effect lies', overlap: 'The share of same words, mean of the layers,' },
+  relations: ({ what, least, most, fact, commonsense, low, high, more }) =>
+    `${what} goes from ${least} to ${most} between relations; facts have ${fact}, commonsense ${commonsense}, and the interval of the difference, ${low} to ${high}, ${
+      more ? `says more for ${SIDES[more]}` : 'does not tell them apart'
+    }.`,
+  named: (relation, value) => `${value} (${relation})`,
+  definition: {
+    effect: (draws, window) =>
+      `Effect: the subject of each prompt is blurred with noise (${draws} draws), what a module puts out is put back in a window of ${window} layers at one token, and the probability of the answer that this brings back is averaged over the tokens from the subject on. Shorter prompts have fewer cells, so that each holds more: compare where lines rise and fall rather than how high they are. How widely it lies is the normalized entropy of all cells’ effects: 0 for one cell, 1 for all alike.`,
+    overlap: (count) =>
+      `Same words: of the ${count} likeliest words, read through the final norm and the head, how many what a module reads and what it puts out have in common at the prompt’s last token (Szymkiewicz–Simpson). Few: the module changes much.`,
+  },
+  bands:
+    'Bands: 95 % over prompts, 1.96 s / √n. What the sentence says is stricter: relations are drawn again 2,000 times, because prompts of one relation are alike; among many layers one in twenty seems to differ by chance. The definitions are ours.',
+  command: (command) => `Computed with: ${command}`,
+  relation: 'Relation',
+  gridLabel: (side, module, measure) => `${side}, ${module}: ${measure}, relations by layers`,
+  cell: (relation, layer, value, band, n) => `${relation}, layer ${layer}: ${value} ± ${band}, ${n} prompts`,
+  explained: (relation, module, spread) =>
+    `${relation}. ${spread ? `The effect of ${module} lies over its cells with a spread of ${spread}.` : `Measured at the last token, for ${module}.`}`,
+  column: (side, module, n) => `${side}, ${module} (n ${n})`,
+  value: (mean, band) => `${mean} ± ${band}`,
+  foot: (model, version, how) => `Palimpsest, ${model}, ${version}. ${how}`,
+};

@@ -1,0 +1,58 @@
+import type { KnowledgeKind } from '../worker/api-locate.ts';
+import type { SetLine } from './sets-view.ts';
+
+/** What is said of many prompts together; values come formatted. Part of `LocateMessages`. */
+export interface SetsMessages {
+  readonly title: Readonly<Record<'layers' | 'relations', string>>;
+  readonly earlier: (moment: string) => string;
+  readonly about: (facts: string, commonsense: string, version: string) => string;
+  readonly partial: (done: string, asked: string) => string;
+  readonly otherEdits: string;
+  readonly none: string;
+  readonly reading: string;
+  readonly each: string;
+  readonly run: string;
+  readonly note: string;
+  readonly measures: string;
+  readonly measure: Readonly<Record<SetLine, string>>;
+  readonly unit: Readonly<Record<SetLine, (module: string) => string>>;
+  readonly side: Readonly<Record<KnowledgeKind, string>>;
+  readonly spreads: (
+    parts: readonly {
+      readonly module: string;
+      readonly fact: string;
+      readonly commonsense: string;
+      readonly more: KnowledgeKind | null;
+    }[],
+  ) => string;
+  /** Layers in which a side has more, as ranges. */
+  readonly layers: (
+    parts: readonly ({ readonly module: string } & Readonly<Record<KnowledgeKind, readonly string[]>>)[],
+  ) => string;
+  readonly tooFew: string;
+  readonly range: Readonly<Record<SetLine, string>>;
+  readonly relations: (parts: {
+    readonly what: string;
+    readonly least: string;
+    readonly most: string;
+    readonly fact: string;
+    readonly commonsense: string;
+    readonly low: string;
+    readonly high: string;
+    readonly more: KnowledgeKind | null;
+  }) => string;
+  readonly named: (relation: string, value: string) => string;
+  readonly definition: {
+    readonly effect: (draws: string, window: string) => string;
+    readonly overlap: (count: string) => string;
+  };
+  readonly bands: string;
+  readonly command: (command: string) => string;
+  readonly relation: string;
+  readonly gridLabel: (side: string, module: string, measure: string) => string;
+  readonly cell: (relation: string, layer: string, value: string, band: string, n: string) => string;
+  readonly explained: (relation: string, module: string, spread: string) => string;
+  readonly column: (side: string, module: string, n: string) => string;
+  readonly value: (mean: string, band: string) => string;
+  readonly foot: (model: string, version: string, how: string) => string;
+}

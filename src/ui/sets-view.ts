@@ -1,0 +1,99 @@
+import {
+  contrastOf,
+  KNOWLEDGE_KINDS,
+  sideWithMore,
+  type Contrast,
+  type KnowledgeKind,
+  type LineSummary,
+  type RelationSummaries,
+  type RelationSummary,
+  type SetSummary,
+} from '../worker/api-locate.ts';
+import type { Field } from './csv.ts';
+import { MODULES, type Module } from './settings.ts';
+
+/** What is shown by layer: what putting a module back brings, or the words that its in and out share. */
+export const SET_LINES = ['effect', 'overlap'] as const;
+
+/** One of them. */
+export type SetLine = (typeof SET_LINES)[number];
+
+/** A set's line of a module; undefined where it wasn't measured. */
+export function lineOf({ lines }: SetSummary, line: SetLine, module: Module): LineSummary | undefined {
+  return lines[`${line === 'effect' ? 'effect' : 'overlap.lens'}.${module}`];
+}
+
+/** A set in one number: how widely the effect lies over its cells, or the mean of its line. NaN where it wasn't measured. */
+export function figureOfSet(summary: SetSummary, line: SetLine, module: Module): number {
+  if (line === 'effect') return summary.figures[`spread.${module}.entropy`]?.mean ?? NaN;
+  const mean = Array.from(lineOf(summary, line, module)?.mean ?? []);
+  return mean.reduce((sum, value) => sum + value, 0) / mean.length;
+}
+
+/** How both sides compare in that number; null for too few relations. */
+export function contrastIn({ relations }: RelationSummaries, line: SetLine, module: Module): Contrast | null {
+  return contrastOf(relations, (summary) => figureOfSet(summary, line, module));
+}
+
+/** Layers in which a side has more, as far as the interval over relations tells them apart; null for too few relations. */
+export function layersApart(
+  { relations, kinds }: RelationSummaries,
+  line: SetLine,
+  module: Module,
+): Record<KnowledgeKind, number[]> | null {
+  const depth = lineOf(kinds.fact, line, module)?.mean.length ?? 0;
+  const found: Record<KnowledgeKind, number[]> = { fact: [], commonsense: [] };
+  for (let layer = 0; layer < depth; layer++) {
+    const contrast = contrastOf(relations, (summary) => lineOf(summary, line, module)?.mean[layer] ?? NaN);
+    if (!contrast) return null;
+    const side = sideWithMore(contrast);
+    if (side) found[side].push(layer);
+  }
+  return depth > 0 ? found : null;
+}
+
+/** Ascending layers as ranges: 0 1 3 → 0–1, 3. */
+export function rangesOf(layers: readonly number[]): [first: number, last: number][] {
+  const ranges: [number, number][] = [];
+  for (const layer of layers) {
+    const last = ranges.at(-1);
+    if (last?.[1] === layer - 1) last[1] = layer;
+    else ranges.push([layer, layer]);
+  }
+  return ranges;
+}
+
+/** A side's relations, in the order in which they were measured. */
+export function relationsOf({ relations }: RelationSummaries, side: KnowledgeKind): RelationSummary[] {
+  return relations.filter(({ kind }) => kind === side);
+}
+
+/** Relations' means by layer, [relations, layers]; NaN where they weren't measured. */
+export function meansOf(
+  relations: readonly RelationSummary[],
+  line: SetLine,
+  module: Module,
+  depth: number,
+): Float64Array {
+  return Float64Array.from({ length: relations.length * depth }, (_, i) => {
+    return lineOf(relations[Math.floor(i / depth)].summary, line, module)?.mean[i % depth] ?? NaN;
+  });
+}
+
+/** Every line of every side and relation as rows. */
+export function setRows(sets: RelationSummaries): Field[][] {
+  const header = ['side', 'relation', 'prompts', 'measure', 'module', 'layer', 'mean', 'band_95', 'n'];
+  const sides = KNOWLEDGE_KINDS.map((kind) => ({ kind, relation: '', summary: sets.kinds[kind] }));
+  const rows = [...sides, ...sets.relations].flatMap(({ kind, relation, summary }) =>
+    SET_LINES.flatMap((line) =>
+      MODULES.flatMap((module) => {
+        const found = lineOf(summary, line, module);
+        return Array.from(found?.mean ?? [], (mean, layer): Field[] => [
+          ...[kind, relation, summary.n, line, module, layer],
+          ...[mean, found?.band[layer] ?? null, found?.n ?? 0],
+        ]);
+      }),
+    ),
+  );
+  return [header, ...rows];
+}
