@@ -49,10 +49,11 @@ export const englishSets: SetsMessages = {
   run: 'Compute it here',
   note: 'Runs in this tab; what has been measured stays, also when you stop.',
   measures: 'Measure',
+  module: 'Module',
   measure: { effect: 'effect when put back', overlap: 'same words, in and out' },
   unit: {
-    effect: (module) => `probability that ${module} brings back, mean of a layer’s cells`,
-    overlap: (module) => `share of likely words that ${module} has in common, in and out`,
+    effect: 'probability brought back, mean of a layer’s cells',
+    overlap: 'share of likely words that in and out have in common',
   },
   side: { fact: 'facts', commonsense: 'commonsense' },
   spreads: (parts) =>
@@ -74,6 +75,7 @@ export const englishSets: SetsMessages = {
         return `${module}: ${more.join(', ') || 'not told apart anywhere'}`;
       }),
     )}.`,
+  heights: 'Shorter prompts hold more in each cell, so height alone says little.',
   tooFew: 'Too few relations to say whether facts and commonsense can be told apart.',
   range: { effect: 'How widely the effect lies', overlap: 'The share of same words, mean of the layers,' },
   relations: ({ what, least, most, fact, commonsense, low, high, more }) =>

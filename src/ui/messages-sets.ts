@@ -14,8 +14,9 @@ export interface SetsMessages {
   readonly run: string;
   readonly note: string;
   readonly measures: string;
+  readonly module: string;
   readonly measure: Readonly<Record<SetLine, string>>;
-  readonly unit: Readonly<Record<SetLine, (module: string) => string>>;
+  readonly unit: Readonly<Record<SetLine, string>>;
   readonly side: Readonly<Record<KnowledgeKind, string>>;
   readonly spreads: (
     parts: readonly {
@@ -29,6 +30,7 @@ export interface SetsMessages {
   readonly layers: (
     parts: readonly ({ readonly module: string } & Readonly<Record<KnowledgeKind, readonly string[]>>)[],
   ) => string;
+  readonly heights: string;
   readonly tooFew: string;
   readonly range: Readonly<Record<SetLine, string>>;
   readonly relations: (parts: {
