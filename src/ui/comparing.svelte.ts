@@ -7,17 +7,27 @@ import { pause } from './pause.ts';
 export class Comparing {
   readonly #client: EngineClient;
   readonly #askPrompt: () => string;
+  readonly #askStamp: () => string;
   #controller: AbortController | null = null;
 
   /** A prompt of its own; null as long as it is the one that was asked. */
   own = $state<string | null>(null);
-  result = $state.raw<{ readonly prompt: string; readonly comparison: Comparison } | null>(null);
+  result = $state.raw<{ readonly prompt: string; readonly stamp: string; readonly comparison: Comparison } | null>(
+    null,
+  );
   running = $state(false);
   error = $state.raw<EditorError | null>(null);
 
-  constructor(client: EngineClient, askPrompt: () => string) {
+  /** @param askStamp which edits take part (`stampOf`) */
+  constructor(client: EngineClient, askPrompt: () => string, askStamp: () => string) {
     this.#client = client;
     this.#askPrompt = askPrompt;
+    this.#askStamp = askStamp;
+  }
+
+  /** Whether what is shown is about another prompt, or about other edits. */
+  get isStale(): boolean {
+    return this.result?.prompt !== this.prompt || this.result.stamp !== this.#askStamp();
   }
 
   get prompt(): string {
@@ -40,8 +50,9 @@ export class Comparing {
     this.running = true;
     try {
       await pause(delay, signal);
+      const stamp = this.#askStamp();
       const comparison = await this.#client.compare(prompt, TOKENS, { signal });
-      this.result = { prompt, comparison };
+      this.result = { prompt, stamp, comparison };
       this.error = null;
     } catch (thrown) {
       const error = toEditorError(thrown, 'compare');

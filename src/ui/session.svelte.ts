@@ -1,6 +1,7 @@
 import { EditorError } from '../base/errors.ts';
 import { beginVisit } from '../offline/client.ts';
 import type { DeviceChoice, DeviceReport, EditRequest, EditView, EngineEvent, Opened } from '../worker/api.ts';
+import { stampOf } from '../worker/api-locate.ts';
 import { EngineClient } from '../worker/client.ts';
 import { Announcer } from './announcer.svelte.ts';
 import { Ask } from './ask.svelte.ts';
@@ -80,7 +81,7 @@ export class Session {
       onChange: () => this.making.clear(),
     });
     this.locating = new Locating(this.#client, this, onTenth('locate'));
-    this.comparing = new Comparing(this.#client, prompt);
+    this.comparing = new Comparing(this.#client, prompt, () => stampOf(this.stack.edits));
     this.stack = new Stack(this.#client, {
       onLeave: () => this.#reader.leaveStack(),
       onArrive: () => this.#reader.restack(),
