@@ -4,7 +4,7 @@
 //
 // `npm test -- unit ort` runs only the steps named. Under CI=true a missing browser or adapter is a failure, elsewhere a
 // skip with its reason.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { findAdapter } from './tools/find-adapter.mjs';
 import { findBrowser } from './tools/find-browser.mjs';
@@ -20,14 +20,27 @@ function run(program, args, env = {}) {
   return result.status === 0;
 }
 
+/** Starts a program that runs beside others; resolves to whether it succeeded, and to what it said. */
+function start(program, args) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (said += part));
+    child.on('error', (error) => resolve({ ok: false, said: String(error), seconds: 0 }));
+    const begun = Date.now();
+    child.on('close', (code) => resolve({ ok: code === 0, said, seconds: (Date.now() - begun) / 1000 }));
+  });
+}
+
 const tool = (name) => `node_modules/.bin/${name}`;
+const isAsked = (name) => only.length === 0 || only.includes(name);
 
 function step(name, work) {
-  if (only.length && !only.includes(name)) return;
+  if (!isAsked(name)) return;
   console.log(`\n── ${name} ${'─'.repeat(Math.max(0, 60 - name.length))}`);
-  const start = Date.now();
+  const begun = Date.now();
   const outcome = work();
-  const seconds = Math.round((Date.now() - start) / 1000);
+  const seconds = Math.round(outcome.seconds ?? (Date.now() - begun) / 1000);
   failed ||= !outcome.ok;
   lines.push(
     `${outcome.ok ? (outcome.skipped ? 'skip' : ' ok ') : 'FAIL'}  ${name.padEnd(8)} ${outcome.text} (${seconds} s)`,
@@ -69,18 +82,23 @@ function tests(project, { env = {}, filter = [], args = [] } = {}) {
   };
 }
 
-const said = (ok, text) => ({ ok, text: ok ? text : `${text}: see above` });
-
-step('format', () => said(run(tool('prettier'), ['--check', '--log-level', 'warn', '.']), 'prettier'));
-step('lint', () =>
-  said(run(tool('eslint'), ['--config', 'test/eslint.config.js', '--max-warnings', '0', '.']), 'eslint'),
+// Each of these uses one core: they run beside each other, and are told one after the other.
+const CHECKS = {
+  format: ['prettier', '--check', '--log-level', 'warn', '.'],
+  lint: ['eslint', '--config', 'test/eslint.config.js', '--max-warnings', '0', '.'],
+  types: ['svelte-check', '--tsconfig', './tsconfig.json', '--fail-on-warnings', '--output', 'human'],
+};
+const checks = await Promise.all(
+  Object.entries(CHECKS)
+    .filter(([name]) => isAsked(name))
+    .map(async ([name, [program, ...args]]) => ({ name, program, ...(await start(tool(program), args)) })),
 );
-step('types', () =>
-  said(
-    run(tool('svelte-check'), ['--tsconfig', './tsconfig.json', '--fail-on-warnings', '--output', 'human']),
-    'svelte-check',
-  ),
-);
+for (const { name, program, ok, said, seconds } of checks) {
+  step(name, () => {
+    process.stdout.write(said);
+    return { ok, text: ok ? program : `${program}: see above`, seconds };
+  });
+}
 step('house', () => tests('unit', { filter: ['test/house.test.ts'] }));
 step('unit', () => tests('unit'));
 step('ort', () => tests('ort'));

@@ -13,6 +13,7 @@ import { reportFigures } from '../support/report.ts';
 import { validRequest } from '../support/requests.ts';
 import { readFixtureJson, readFixtureLines, sharedOrSkip } from '../support/shared.ts';
 import { withStack } from '../support/stack.ts';
+import { THOROUGH } from '../support/thorough.ts';
 
 const FOLDER = 'golden/atomic-lm/bench';
 
@@ -55,9 +56,10 @@ const METHODS: readonly [
   ],
 ];
 
-/** All 48 take a quarter of an hour: `CASES=48 npx vitest run --project ort atomic-bench`. A run of all tests takes some. */
-const LIMIT = Number(process.env['CASES'] ?? 6);
 const WHOLE = 48;
+
+/** A run of all tests takes the first few. */
+const LIMIT = THOROUGH ? WHOLE : 4;
 
 /** The model as it came. */
 const NONE: PlacedPatches = new Map();
@@ -91,7 +93,7 @@ sharedOrSkip()('48 cases of atomic-lm', () => {
   }, 120_000);
 
   describe.each(METHODS)('%s %s', (method, preset, name, ranges) => {
-    test('scores', { timeout: 1_800_000 }, async () => {
+    test('scores', { timeout: 3_600_000 }, async () => {
       const templates = readFixtureJson<string[][]>(`${FOLDER}/templates.json`);
       const cases = readFixtureJson<BenchCase[]>(`${FOLDER}/cases.json`);
       const { sentences, pick } = readFixtureJson<{ sentences: { ids: number[] }[]; pick: number[][] }>(
@@ -137,7 +139,7 @@ sharedOrSkip()('48 cases of atomic-lm', () => {
     });
   });
 
-  test('a sequence of edits, MLP only, with memory', { timeout: 1_800_000 }, async () => {
+  test('a sequence of edits, MLP only, with memory', { timeout: 3_600_000 }, async () => {
     const templates = readFixtureJson<string[][]>(`${FOLDER}/templates.json`);
     const sequence = readFixtureJson<{ prompt: string; subject: string; target: string; paraphrase: string }[]>(
       `${FOLDER}/sequence.json`,
@@ -145,7 +147,7 @@ sharedOrSkip()('48 cases of atomic-lm', () => {
     const { sentences } = readFixtureJson<{ sentences: { ids: number[] }[] }>(`${FOLDER}/drift.json`);
     const { hparams } = readHparams('dem+', { preset: 'mlp-only', covarianceTokens: 30 }, model.description.n_layers);
     const stack: StackedEdit[] = [];
-    const list = sequence.slice(0, LIMIT < WHOLE ? LIMIT : 50);
+    const list = sequence.slice(0, THOROUGH ? 50 : LIMIT);
     for (const request of list) {
       const requests = [validRequest(request)];
       const memory = { method: 'dem+', preset: 'mlp-only', hparams, covariances, templates, stack } as const;
