@@ -2,7 +2,14 @@ import type { Watch } from '../base/tasks.ts';
 import type { Model } from '../model/model.ts';
 import type { PlacedPatches } from '../model/patch.ts';
 import type { LocateRequest } from './case.ts';
-import { measureSet, summarizeSet, type SetJournal, type SetSettings, type SetSummary } from './sets.ts';
+import {
+  measureSet,
+  summarizeSet,
+  type PromptFigures,
+  type SetJournal,
+  type SetSettings,
+  type SetSummary,
+} from './sets.ts';
 
 /** Who a prompt speaks of: somebody with a name, PersonX, or nobody any more. */
 export const PERSON_VARIANTS = ['named', 'personX', 'removed'] as const;
@@ -42,11 +49,27 @@ export async function measureDecoupling(
   state = '',
 ): Promise<Record<PersonVariant, SetSummary>> {
   const variants = personVariants(requests);
-  const lines: [PersonVariant, SetSummary][] = [];
+  const figures: PromptFigures[] = [];
   for (const variant of PERSON_VARIANTS) {
-    const figures = await measureSet(model, variants[variant], settings, journal, watch, patches, state);
-    lines.push([variant, summarizeSet(figures)]);
+    figures.push(...(await measureSet(model, variants[variant], settings, journal, watch, patches, state)));
   }
+  return summarizeDecoupling(variants, figures);
+}
+
+/**
+ * Variants' figures summed up.
+ *
+ * @param figures of as many prompts as are known, variant after variant
+ */
+export function summarizeDecoupling(
+  variants: Readonly<Record<PersonVariant, readonly LocateRequest[]>>,
+  figures: readonly PromptFigures[],
+): Record<PersonVariant, SetSummary> {
+  let start = 0;
+  const lines = PERSON_VARIANTS.map((variant) => {
+    const known = figures.slice(start, (start += variants[variant].length));
+    return [variant, summarizeSet(known)] as const;
+  });
   return Object.fromEntries(lines) as Record<PersonVariant, SetSummary>;
 }
 

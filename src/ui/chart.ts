@@ -14,12 +14,18 @@ export interface Series {
   readonly marked?: readonly number[];
 }
 
-/** What a chart is drawn into. */
-export interface ChartFrame {
-  readonly width: number;
-  readonly height: number;
+/** What the height of a chart stands for. */
+export interface ChartScale {
   readonly low: number;
   readonly high: number;
+  /** Values that are named beside it, ascending. */
+  readonly ticks: readonly number[];
+}
+
+/** What a chart is drawn into. */
+export interface ChartFrame extends ChartScale {
+  readonly width: number;
+  readonly height: number;
   readonly ink: string;
   readonly rule: string;
   readonly ground: string;
@@ -27,17 +33,19 @@ export interface ChartFrame {
   readonly figure: (value: number) => string;
 }
 
-/** Lines over layers, named at their ends; what is no number leaves a gap. */
+/** Lines over layers, named at their ends; what is no number leaves a gap. Where values go below zero, zero is marked. */
 export function chartMarks(series: readonly Series[], frame: ChartFrame): Mark[] {
-  const { width, height, low, high, ink, rule, layer, figure } = frame;
+  const { width, height, low, high, ticks, ink, rule, layer, figure } = frame;
   const count = Math.max(1, ...series.map(({ values }) => values.length));
   const plot = { left: 44, right: width - 92, top: 10, bottom: height - 34 };
   const x = (index: number) => plot.left + ((index + 0.5) * (plot.right - plot.left)) / count;
   const y = (value: number) => plot.bottom - ((value - low) / (high - low)) * (plot.bottom - plot.top);
   const text = { kind: 'text', size: 12, fill: ink } as const;
-  const ticks = Array.from({ length: 5 }, (_, i) => low + ((high - low) * i) / 4);
   const marks: Mark[] = ticks.flatMap((tick): Mark[] => [
-    { kind: 'line', pieces: [plot.left, y(tick), plot.right, y(tick)], stroke: rule, width: 1 },
+    {
+      ...{ kind: 'line', pieces: [plot.left, y(tick), plot.right, y(tick)], width: 1 },
+      stroke: tick === 0 && low < 0 ? ink : rule,
+    },
     { ...text, x: plot.left - 6, y: y(tick) + 4, text: figure(tick), anchor: 'end' },
   ]);
   for (let i = 0; i < count; i++) {
@@ -52,15 +60,24 @@ export function chartMarks(series: readonly Series[], frame: ChartFrame): Mark[]
   return marks;
 }
 
-/** A round scale for some values: from zero, or below it where they go there, in quarters. */
-export function chartDomain(values: readonly ArrayLike<number>[], least = 0.25): { low: number; high: number } {
+/**
+ * A scale for probabilities, shares or cosines: from zero, or from the lowest of them where they go below it, to a round
+ * number. Zero is always among the ticks, all of them round.
+ */
+export function chartScale(values: readonly ArrayLike<number>[]): ChartScale {
   const all = values.flatMap((each) => Array.from(each)).filter(Number.isFinite);
-  const step = (value: number) => Math.ceil(Math.abs(value) / least) * least;
-  const [low, high] = [Math.min(0, ...all), Math.max(0, ...all)];
-  return { low: low < 0 ? -step(low) : 0, high: Math.max(least, step(high)) };
+  const [low, most] = [Math.min(0, ...all), Math.max(0, ...all)];
+  const step = STEPS.find((each) => most - low <= 5 * each) ?? 1;
+  const [first, last] = [Math.ceil(low / step), Math.max(1, Math.ceil(most / step))];
+  // Steps are hundredths: their multiples are written so, and 3 × 0.1 is 0.3.
+  const ticks = Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toFixed(2)));
+  return { low, high: ticks[ticks.length - 1], ticks };
 }
 
 // ---
+
+/** Between two ticks. */
+const STEPS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
 
 type Place = (value: number) => number;
 

@@ -1,8 +1,19 @@
-import type { SetsMessages } from './messages-sets.ts';
+import type { ApartWords, SetsMessages } from './messages-sets.ts';
 
 const list = (items: readonly string[]) => new Intl.ListFormat('en', { type: 'conjunction' }).format(items);
 
 const SIDES = { fact: 'facts', commonsense: 'commonsense' } as const;
+
+/** "with nobody, more same words in L1, fewer in L3": where a line differs from that of PersonX. */
+function apart(who: string, found: ApartWords | null): string {
+  if (!found) return `${who}, not measured`;
+  const { above, below } = found;
+  const parts = [
+    ...(above.length > 0 ? [`more same words in ${above.join(', ')}`] : []),
+    ...(below.length > 0 ? [`fewer same words in ${below.join(', ')}`] : []),
+  ];
+  return `${who}, ${parts.join(', ') || 'no difference that can be told'}`;
+}
 
 /** What a relation asks for. */
 export const RELATIONS: Record<string, string> = {
@@ -38,16 +49,23 @@ export const RELATIONS: Record<string, string> = {
 
 /** Many prompts together, in English. */
 export const englishSets: SetsMessages = {
-  title: { layers: 'Facts and commonsense, layer by layer', relations: 'Relation by relation' },
+  title: {
+    layers: 'Facts and commonsense, layer by layer',
+    relations: 'Relation by relation',
+    person: 'Who it is about, layer by layer',
+  },
   earlier: (moment) => `Computed earlier, on ${moment}`,
   about: (facts, commonsense, version) => `${facts} prompts about facts, ${commonsense} of commonsense; ${version}.`,
   partial: (done, asked) => `Not finished: ${done} of ${asked} prompts.`,
+  partialPersons: (done, asked) => `Who it is about is not finished: ${done} of ${asked} prompts.`,
   otherEdits: 'The model has other edits now: compute it again to see them.',
   none: 'Nothing has been computed on this model yet.',
   reading: 'Reading what came with the model.',
   each: 'Prompts of each relation',
   run: 'Compute it here',
   note: 'Runs in this tab; what has been measured stays, also when you stop.',
+  comparisons: 'Compare',
+  comparison: { knowledge: 'facts and commonsense', person: 'who it is about' },
   measures: 'Measure',
   module: 'Module',
   measure: { effect: 'effect when put back', overlap: 'same words, in and out' },
@@ -55,7 +73,10 @@ export const englishSets: SetsMessages = {
     effect: 'probability brought back, mean of a layer’s cells',
     overlap: 'share of likely words that in and out have in common',
   },
-  side: { fact: 'facts', commonsense: 'commonsense' },
+  side: SIDES,
+  line: { ...SIDES, named: 'a name', personX: 'PersonX', removed: 'nobody' },
+  lineOf: (line, n) => `${line} n ${n}`,
+  chart: (module, unit, lines) => `${module}: ${unit} (${lines})`,
   spreads: (parts) =>
     `How widely the effect lies ${
       parts.some(({ more }) => more) ? 'differs' : 'does not tell facts from commonsense'
@@ -76,6 +97,16 @@ export const englishSets: SetsMessages = {
       }),
     )}.`,
   heights: 'Shorter prompts hold more in each cell, so height alone says little.',
+  persons: (parts) =>
+    [
+      'Against the same prompts about PersonX.',
+      ...parts.map(({ module, named, removed }) => {
+        return `${module}: ${apart('with a name', named)}; ${apart('with nobody', removed)}.`;
+      }),
+    ].join(' '),
+  personsTooFew: 'Too few prompts speak of PersonX to say whether it matters who they are about.',
+  personsWaiting: 'Still being measured: the same prompts about other people come after all others.',
+  personsNone: 'Not measured: it was stopped before, or none of the prompts speaks of PersonX.',
   tooFew: 'Too few relations to say whether facts and commonsense can be told apart.',
   range: { effect: 'How widely the effect lies', overlap: 'The share of same words, mean of the layers,' },
   relations: ({ what, least, most, fact, commonsense, low, high, more }) =>
@@ -89,8 +120,14 @@ export const englishSets: SetsMessages = {
     overlap: (count) =>
       `Same words: of the ${count} likeliest words, read through the final norm and the head, how many what a module reads and what it puts out have in common at the prompt’s last token (Szymkiewicz–Simpson). Few: the module changes much.`,
   },
-  bands:
-    'Bands: 95 % over prompts, 1.96 s / √n. What the sentence says is stricter: relations are drawn again 2,000 times, because prompts of one relation are alike; among many layers one in twenty seems to differ by chance. The definitions are ours.',
+  personDefinition:
+    'The prompts that speak of PersonX are measured three times: as they are, with a first name in PersonX’s place, and without PersonX. Nothing is traced here, which would take as long as all else.',
+  bands: {
+    knowledge:
+      'Bands: 95 % over prompts, 1.96 s / √n. What the sentence says is stricter: relations are drawn again 2,000 times, because prompts of one relation are alike; among many layers one in twenty seems to differ by chance. The definitions are ours.',
+    person:
+      'Bands: 95 % over prompts, 1.96 s / √n. Lines are told apart where their means differ by more than 1.96 standard errors of the difference, taken as if the prompts were not the same, which is cautious; among many layers one in twenty seems to differ by chance. The definitions are ours.',
+  },
   command: (command) => `Computed with: ${command}`,
   relation: 'Relation',
   gridLabel: (side, module, measure) => `${side}, ${module}: ${measure}, relations by layers`,

@@ -1,23 +1,37 @@
 import type { KnowledgeKind } from '../worker/api-locate.ts';
+import type { Comparison, LineId } from './layer-lines.ts';
 import type { SetLine } from './sets-view.ts';
+
+/** Layers in which a line lies above another, and below it, as ranges. */
+export interface ApartWords {
+  readonly above: readonly string[];
+  readonly below: readonly string[];
+}
 
 /** What is said of many prompts together; values come formatted. Part of `LocateMessages`. */
 export interface SetsMessages {
-  readonly title: Readonly<Record<'layers' | 'relations', string>>;
+  readonly title: Readonly<Record<'layers' | 'relations' | 'person', string>>;
   readonly earlier: (moment: string) => string;
   readonly about: (facts: string, commonsense: string, version: string) => string;
   readonly partial: (done: string, asked: string) => string;
+  /** The same prompts about other people, which come last. */
+  readonly partialPersons: (done: string, asked: string) => string;
   readonly otherEdits: string;
   readonly none: string;
   readonly reading: string;
   readonly each: string;
   readonly run: string;
   readonly note: string;
+  readonly comparisons: string;
+  readonly comparison: Readonly<Record<Comparison, string>>;
   readonly measures: string;
   readonly module: string;
   readonly measure: Readonly<Record<SetLine, string>>;
   readonly unit: Readonly<Record<SetLine, string>>;
   readonly side: Readonly<Record<KnowledgeKind, string>>;
+  readonly line: Readonly<Record<LineId, string>>;
+  readonly lineOf: (line: string, n: string) => string;
+  readonly chart: (module: string, unit: string, lines: string) => string;
   readonly spreads: (
     parts: readonly {
       readonly module: string;
@@ -31,6 +45,17 @@ export interface SetsMessages {
     parts: readonly ({ readonly module: string } & Readonly<Record<KnowledgeKind, readonly string[]>>)[],
   ) => string;
   readonly heights: string;
+  /** Where a name, or nobody, differs from PersonX, as ranges of layers; null where that wasn't measured. */
+  readonly persons: (
+    parts: readonly {
+      readonly module: string;
+      readonly named: ApartWords | null;
+      readonly removed: ApartWords | null;
+    }[],
+  ) => string;
+  readonly personsTooFew: string;
+  readonly personsWaiting: string;
+  readonly personsNone: string;
   readonly tooFew: string;
   readonly range: Readonly<Record<SetLine, string>>;
   readonly relations: (parts: {
@@ -48,7 +73,8 @@ export interface SetsMessages {
     readonly effect: (draws: string, window: string) => string;
     readonly overlap: (count: string) => string;
   };
-  readonly bands: string;
+  readonly personDefinition: string;
+  readonly bands: Readonly<Record<Comparison, string>>;
   readonly command: (command: string) => string;
   readonly relation: string;
   readonly gridLabel: (side: string, module: string, measure: string) => string;

@@ -1,6 +1,7 @@
 import {
   contrastOf,
   KNOWLEDGE_KINDS,
+  PERSON_VARIANTS,
   sideWithMore,
   type Contrast,
   type KnowledgeKind,
@@ -80,11 +81,12 @@ export function meansOf(
   });
 }
 
-/** Every line of every side and relation as rows. */
+/** Every line of every side and relation as rows; those of a person have the variant in the relation's place. */
 export function setRows(sets: RelationSummaries): Field[][] {
   const header = ['side', 'relation', 'prompts', 'measure', 'module', 'layer', 'mean', 'band_95', 'n'];
   const sides = KNOWLEDGE_KINDS.map((kind) => ({ kind, relation: '', summary: sets.kinds[kind] }));
-  const rows = [...sides, ...sets.relations].flatMap(({ kind, relation, summary }) =>
+  const persons = PERSON_VARIANTS.map((relation) => ({ kind: 'person', relation, summary: sets.decoupling[relation] }));
+  const rows = [...sides, ...sets.relations, ...persons].flatMap(({ kind, relation, summary }) =>
     SET_LINES.flatMap((line) =>
       MODULES.flatMap((module) => {
         const found = lineOf(summary, line, module);

@@ -2,6 +2,7 @@ import { toEditorError, type EditorError } from '../base/errors.ts';
 import type { MeasuredSets, StoredSets } from '../worker/api-locate.ts';
 import type { EngineClient } from '../worker/client.ts';
 import { Job, type OnTenth } from './job.svelte.ts';
+import type { Comparison } from './layer-lines.ts';
 import type { SetLine } from './sets-view.ts';
 
 /** What many prompts show together: figures that came with the model, and those that are computed here. */
@@ -21,6 +22,8 @@ export class Sets {
   each = $state(3);
   /** What is looked at. */
   line = $state<SetLine>('effect');
+  /** What the lines over layers set beside each other. */
+  comparison = $state<Comparison>('knowledge');
   /** What is shown: what was computed here comes first. */
   readonly shown: StoredSets | MeasuredSets | null = $derived(this.measured ?? this.stored ?? null);
 

@@ -13,6 +13,7 @@ export type { LensPlace } from '../locate/lens.ts';
 export type { LocationKind } from '../locate/location.ts';
 export type { RecallPart } from '../locate/recall.ts';
 export { contrastOf, sideWithMore, type Contrast } from '../locate/contrast.ts';
+export { PERSON_VARIANTS, type PersonVariant } from '../locate/decoupling.ts';
 export {
   KNOWLEDGE_KINDS,
   type KnowledgeKind,
@@ -52,8 +53,9 @@ export interface MeasuredSets extends RelationSummaries {
   /** Which edits took part (`stampOf`). */
   readonly stamp: string;
   readonly settings: CompleteSetSettings;
-  /** Prompts that were asked for. */
+  /** Prompts that were asked for, and variants of them about other people. */
   readonly asked: number;
+  readonly askedVariants: number;
 }
 
 /** What a map consists of, in the order in which it becomes known. */

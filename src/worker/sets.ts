@@ -1,6 +1,6 @@
 import type { Watch } from '../base/tasks.ts';
 import { EditorError } from '../base/errors.ts';
-import { personVariants } from '../locate/decoupling.ts';
+import { personVariants, summarizeDecoupling } from '../locate/decoupling.ts';
 import {
   completeSettings,
   firstOfEach,
@@ -9,18 +9,21 @@ import {
   summarizeRelations,
 } from '../locate/relations.ts';
 import { readSetFile, SET_FILES, type StoredSets } from '../locate/set-file.ts';
-import { summarizeSet, type PromptFigures, type SetJournal } from '../locate/sets.ts';
+import type { PromptFigures, SetJournal } from '../locate/sets.ts';
 import { getRecord, putRecord, type RecordKind } from '../store/keep.ts';
 import type { MeasuredSets } from './api-locate.ts';
 import type { StandingEdits } from './locating.ts';
 import type { Studio } from './studio.ts';
+
+/** What sets need of a studio. */
+export type SetsStudio = Pick<Studio, 'model' | 'database' | 'companion'>;
 
 /**
  * The sets that came with the model; null where none did.
  *
  * @throws EditorError as `readSetFile` does
  */
-export async function readStoredSets({ model, companion }: Studio): Promise<StoredSets | null> {
+export async function readStoredSets({ model, companion }: SetsStudio): Promise<StoredSets | null> {
   const file = await companion(SET_FILES.sets);
   return file === undefined ? null : readSetFile(file, model.hash, model.description.n_layers);
 }
@@ -34,7 +37,7 @@ export async function readStoredSets({ model, companion }: Studio): Promise<Stor
  * @throws EditorError `invalid-request` where no prompts came with the model
  */
 export async function measureSets(
-  studio: Studio,
+  studio: SetsStudio,
   each: number,
   { patches, stamp }: StandingEdits,
   onPart: (sets: MeasuredSets) => void,
@@ -45,11 +48,20 @@ export async function measureSets(
   const prompts = firstOfEach(all, each);
   const stored = await readStoredSets(studio).catch(() => null);
   const settings = stored?.settings ?? (await completeSettings(model, all, { draws: DRAWS }));
-  const { named, personX, removed } = personVariants(prompts);
-  const total = prompts.length + named.length + personX.length + removed.length;
+  const variants = personVariants(prompts);
+  const askedVariants = Object.values(variants).reduce((sum, { length }) => sum + length, 0);
+  const about = { stamp, settings, asked: prompts.length, askedVariants };
   const found: PromptFigures[] = [];
+  const total = prompts.length + askedVariants;
   const tell = () => watch.progress?.({ stage: 'set', done: found.length, total, unit: 'prompts' });
-  const about = { stamp, settings, asked: prompts.length };
+  const summarize = () => summarizeRelations(prompts, found.slice(0, prompts.length));
+  // Resampling takes longer than measuring a variant: what all prompts give is summed up once.
+  let whole: ReturnType<typeof summarize> | null = null;
+  const tellPart = () => {
+    if (found.length >= prompts.length) whole ??= summarize();
+    const decoupling = summarizeDecoupling(variants, found.slice(prompts.length));
+    onPart({ ...about, ...(whole ?? summarize()), decoupling });
+  };
   const journal: SetJournal = {
     async known(key) {
       const figures = await getRecord(database, FIGURES, key);
@@ -60,8 +72,7 @@ export async function measureSets(
     async keep(key, figures) {
       found.push(figures);
       tell();
-      if (found.length <= prompts.length)
-        onPart({ ...about, ...summarizeRelations(prompts, found), decoupling: NOBODY });
+      tellPart();
       await putRecord(database, FIGURES, key, figures);
     },
   };
@@ -76,8 +87,6 @@ const FIGURES: RecordKind<PromptFigures> = { name: 'set-figures', version: 1 };
 
 /** Draws of noise where no stored sets say how many: few, because there are many prompts. */
 const DRAWS = 4;
-
-const NOBODY = { named: summarizeSet([]), personX: summarizeSet([]), removed: summarizeSet([]) };
 
 function refuse(): never {
   const advice = `put a file ${SET_FILES.prompts} beside the model`;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { chartDomain, chartMarks } from '../../src/ui/chart.ts';
+import { chartMarks, chartScale } from '../../src/ui/chart.ts';
 import { toCsv } from '../../src/ui/csv.ts';
 import { toSvg, type Mark } from '../../src/ui/drawing.ts';
 import { layoutGrid } from '../../src/ui/grid.ts';
@@ -90,7 +90,7 @@ describe('a picture to keep', () => {
 
 describe('lines over layers', () => {
   const line = { name: 'MLP', color: '#0072b2', round: false };
-  const frame = { width: 400, height: 200, low: 0, high: 1, ink: '#000', rule: '#ccc', ground: '#fff' } as const;
+  const frame = { width: 400, height: 200, low: 0, high: 1, ticks: [0, 1], ink: '#000', rule: '#ccc', ground: '#fff' };
   const draw = (...values: number[][]) =>
     chartMarks(
       values.map((each) => ({ ...line, values: each, band: each.map(() => 0.1), round: true })),
@@ -114,11 +114,21 @@ describe('lines over layers', () => {
   });
 
   test.each([
-    ['nothing', [], { low: 0, high: 0.25 }],
-    ['cosines on both sides of zero', [-0.28, 0.41, NaN], { low: -0.5, high: 0.5 }],
-    ['a share', [0.98], { low: 0, high: 1 }],
-  ])('a scale for %s', (_, values, domain) => {
-    expect(chartDomain([values])).toEqual(domain);
+    ['nothing', [], { low: 0, high: 0.01, ticks: [0, 0.01] }],
+    ['cosines on both sides of zero', [-0.28, 0.41, NaN], { low: -0.28, high: 0.6, ticks: [-0.2, 0, 0.2, 0.4, 0.6] }],
+    ['a share', [0.98], { low: 0, high: 1, ticks: [0, 0.2, 0.4, 0.6, 0.8, 1] }],
+    ['effects whose band goes below zero', [-0.001, 0.3], { low: -0.001, high: 0.3, ticks: [0, 0.1, 0.2, 0.3] }],
+  ])('a scale for %s', (_, values, scale) => {
+    expect(chartScale([values])).toEqual(scale);
+  });
+
+  test('zero is marked where values go below it, and only there', () => {
+    const strokes = (low: number) =>
+      chartMarks([{ ...line, values: [0.5] }], { ...frame, low, layer: 'Layer', figure: String }).flatMap((mark) =>
+        mark.kind === 'line' && mark.stroke === frame.ink ? [mark.pieces[1]] : [],
+      );
+    expect(strokes(0)).toEqual([]);
+    expect(strokes(-0.5)).toHaveLength(1);
   });
 });
 

@@ -4,10 +4,23 @@ import { summarizeRelations, type RelationPrompt } from '../../src/locate/relati
 import { readSetFile } from '../../src/locate/set-file.ts';
 import { summarizeSet } from '../../src/locate/sets.ts';
 import { toCsv } from '../../src/ui/csv.ts';
+import { bandEnds, comparedSets, linesApart } from '../../src/ui/layer-lines.ts';
 import { contrastIn, layersApart, lineOf, meansOf, rangesOf, relationsOf, setRows } from '../../src/ui/sets-view.ts';
 import { SHIPPED } from '../support/shipped.ts';
 
 const NOBODY = { named: summarizeSet([]), personX: summarizeSet([]), removed: summarizeSet([]) };
+
+/** Three layers of two prompts each: nobody has less in the second, more in the third. */
+function persons3() {
+  const of = (...means: number[]) =>
+    summarizeSet(
+      [-1, 1].map((way) => ({
+        lines: { 'overlap.lens.mlp': Float64Array.from(means, (mean, i) => mean + way * (i === 0 ? 0.5 : 0.1)) },
+        figures: {},
+      })),
+    );
+  return { named: of(0.5, 1, 1), personX: of(0.5, 1, 1), removed: of(0.5, 0.5, 1.5) };
+}
 
 /** Two relations a side; only in layer 1 have facts more. */
 function sets() {
@@ -39,6 +52,21 @@ describe('sets as they are shown', () => {
     expect(lines).toHaveLength(1 + (2 + 4) * 2);
     expect(lines).toContain('fact,a,1,effect,mlp,1,3,,1');
     expect(lines.some((line) => line.startsWith('commonsense,,2,effect,mlp,0,0.5,'))).toBe(true);
+    const persons = toCsv(setRows({ ...sets(), decoupling: persons3() }));
+    expect(persons).toContain('person,removed,2,overlap,mlp,0,0.5,');
+  });
+
+  test('persons are compared where they were measured, and told apart only by more than both bands together', () => {
+    expect(comparedSets(sets(), 'person')).toEqual([]);
+    expect(comparedSets(sets(), 'knowledge').map(({ id }) => id)).toEqual(['fact', 'commonsense']);
+    const decoupling = persons3();
+    const compared = comparedSets({ ...sets(), decoupling }, 'person');
+    expect(compared.map(({ id }) => id)).toEqual(['named', 'personX', 'removed']);
+    expect(linesApart(decoupling.removed, decoupling.personX, 'overlap', 'mlp')).toEqual({ above: [2], below: [1] });
+    expect(linesApart(decoupling.named, decoupling.personX, 'overlap', 'mlp')).toEqual({ above: [], below: [] });
+    expect(linesApart(decoupling.named, NOBODY.personX, 'overlap', 'mlp')).toBeNull();
+    const [above, below] = bandEnds(compared.slice(0, 1), 'overlap', ['mlp']);
+    expect([above[0], below[0]].map((end) => Math.round(100 * end))).toEqual([148, -48]);
   });
 
   test.each<[number[], [number, number][]]>([

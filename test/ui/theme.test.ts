@@ -10,8 +10,8 @@ const PAIRS: readonly [ink: string, ground: string, ratio: number][] = [
     ['vellum', 'vellum-raised', 'vellum-sunk'].map((ground) => [ink, ground, 4.5]),
   ),
   ['on-ink', 'ink', 4.5],
-  ...['edge', 'mlp', 'attn', 'fact', 'commonsense', 'original'].flatMap((mark): [string, string, number][] =>
-    ['vellum', 'vellum-raised'].map((ground) => [mark, ground, 3]),
+  ...['edge', 'mlp', 'attn', 'fact', 'commonsense', 'named', 'removed', 'original'].flatMap(
+    (mark): [string, string, number][] => ['vellum', 'vellum-raised'].map((ground) => [mark, ground, 3]),
   ),
 ];
 

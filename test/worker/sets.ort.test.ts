@@ -1,0 +1,56 @@
+import { beforeAll, expect, test } from 'vitest';
+import { SET_FILES } from '../../src/locate/set-file.ts';
+import { memoryDatabase } from '../../src/store/database.ts';
+import type { MeasuredSets } from '../../src/worker/api-locate.ts';
+import { measureSets, type SetsStudio } from '../../src/worker/sets.ts';
+import { testDevice } from '../support/device.ts';
+import { byteTokenizer, randomModel, TINY_CONFIGS } from '../support/tiny.ts';
+
+const PROMPTS = [
+  { prompt: 'PersonX ran', subject: 'ran', target: 's', relation: 'xNeed', kind: 'commonsense' },
+  { prompt: 'PersonX sat', subject: 'sat', target: 's', relation: 'xNeed', kind: 'commonsense' },
+  { prompt: 'A is', subject: 'A', target: 'b', relation: 'capital', kind: 'fact' },
+];
+const UNEDITED = { patches: undefined, stamp: '' };
+
+let studio: SetsStudio;
+beforeAll(async () => {
+  const model = await randomModel(
+    { ...TINY_CONFIGS.gpt2, vocab_size: 256 },
+    await testDevice('float32'),
+    1,
+    byteTokenizer(),
+  );
+  const companion = (file: string) => Promise.resolve(file === SET_FILES.prompts ? PROMPTS : undefined);
+  studio = { model, database: memoryDatabase(), companion };
+});
+
+test('figures come prompt by prompt, those about other people after them; what was measured stays when it is stopped', async () => {
+  const parts: MeasuredSets[] = [];
+  const controller = new AbortController();
+  const counts = ({ kinds, decoupling }: MeasuredSets) => [
+    ...[kinds.commonsense.n + kinds.fact.n],
+    ...[decoupling.named.n, decoupling.personX.n, decoupling.removed.n],
+  ];
+  const stopped = measureSets(
+    ...([studio, 9, UNEDITED] as const),
+    (part) => {
+      if (parts.push(part) === 4) controller.abort();
+    },
+    controller,
+  );
+  await expect(stopped).rejects.toMatchObject({ code: 'aborted' });
+  expect(parts.map(counts)).toEqual([
+    [1, 0, 0, 0],
+    [2, 0, 0, 0],
+    [3, 0, 0, 0],
+    [3, 1, 0, 0],
+  ]);
+  expect(parts[0]).toMatchObject({ asked: 3, askedVariants: 6 });
+  const resumed: MeasuredSets[] = [];
+  const whole = await measureSets(studio, 9, UNEDITED, (part) => resumed.push(part), {});
+  expect(resumed).toHaveLength(5);
+  expect(counts(whole)).toEqual([3, 2, 2, 2]);
+  expect(whole.relations).toEqual(parts[3].relations);
+  expect(resumed.at(-1)).toEqual(whole);
+});
