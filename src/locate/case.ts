@@ -52,11 +52,16 @@ export function readLocateRequests(input: unknown): LocateRequest[] {
   throw invalid(found, 'give [{prompt, subject, target?}, …] as texts');
 }
 
+/** What of a case can be told without running the model. */
+export interface ReadRequest extends Omit<LocateCase, 'target' | 'targetFrom' | 'targetIds'> {
+  /** The target that was asked for, as text and as tokens; null without one. */
+  readonly given: { readonly text: string; readonly ids: readonly number[] } | null;
+}
+
 /**
  * Turns a request into tokens; the target follows by concatenation of ids.   [methods.md 2.2, 8.1]
  *
- * @throws EditorError `invalid-request` for a subject that is missing or not in the prompt (its value `offer` is the
- *   prompt's last word, which may serve) and for a target without tokens; `context-overflow`
+ * @throws EditorError as `readRequest` does
  */
 export async function readCase(
   model: Model,
@@ -64,6 +69,20 @@ export async function readCase(
   patches?: PlacedPatches,
   watch?: Watch,
 ): Promise<LocateCase> {
+  const { given, ...about } = readRequest(model, request);
+  if (given) return { ...about, target: given.text, targetFrom: 'request', targetIds: given.ids };
+  const targetIds = [await nextToken(model, about.ids, patches, watch)];
+  const target = model.tokenizer.decode(targetIds, { skipSpecial: false });
+  return { ...about, target, targetFrom: 'model', targetIds };
+}
+
+/**
+ * A request as tokens, its target too where it has one.
+ *
+ * @throws EditorError `invalid-request` for a subject that is missing or not in the prompt (its value `offer` is the
+ *   prompt's last word, which may serve) and for a target without tokens; `context-overflow`
+ */
+export function readRequest(model: Model, request: LocateRequest): ReadRequest {
   const { tokenizer, description } = model;
   const subject = request.subject.trim();
   const prompt = request.prompt.replace('{}', () => subject).trimEnd();
@@ -74,21 +93,19 @@ export async function readCase(
   checkContext(description, ids.length);
   const last = findLookupIndex(encoding, start, start + subject.length);
   const first = encoding.offsets.findIndex(([from, to]) => from <= start && start < to);
-  const given = request.target === undefined ? null : targetText(request.target);
-  const targetIds = given === null ? [await nextToken(model, ids, patches, watch)] : tokenizer.encode(given, PLAIN).ids;
-  if (given?.trim() === '' || targetIds.length === 0) {
+  const text = request.target === undefined ? null : targetText(request.target);
+  const given = text === null ? null : { text, ids: tokenizer.encode(text, PLAIN).ids };
+  if (given && (given.text.trim() === '' || given.ids.length === 0)) {
     throw invalid(`the target ${JSON.stringify(request.target)} has no tokens`, 'write something there');
   }
-  checkContext(description, ids.length + targetIds.length - 1, 'read the prompt with its target');
+  checkContext(description, ids.length + (given?.ids.length ?? 1) - 1, 'read the prompt with its target');
   return {
     prompt,
     subject,
-    target: given ?? tokenizer.decode(targetIds, { skipSpecial: false }),
-    targetFrom: given === null ? 'model' : 'request',
     ids: [...ids],
     tokens: ids.map((id) => tokenizer.tokenText(id)),
     subjectRange: [Math.max(0, first), last + 1],
-    targetIds,
+    given,
   };
 }
 

@@ -25,24 +25,30 @@ export const KNOWLEDGE_KINDS = ['commonsense', 'fact'] as const;
 /** One of them. */
 export type KnowledgeKind = (typeof KNOWLEDGE_KINDS)[number];
 
+/** What a prompt may be: on one of the sides, or of a person's own, who doesn't say. */
+export const PROMPT_KINDS = [...KNOWLEDGE_KINDS, 'own'] as const;
+
+/** One of them. */
+export type PromptKind = (typeof PROMPT_KINDS)[number];
+
 /** A prompt of a set: which relation it asks for (xNeed, capital …), and on which side that stands. */
 export interface RelationPrompt extends LocateRequest {
   readonly relation: string;
-  readonly kind: KnowledgeKind;
+  readonly kind: PromptKind;
 }
 
 /** One relation in figures. */
 export interface RelationSummary {
   readonly relation: string;
-  readonly kind: KnowledgeKind;
+  readonly kind: PromptKind;
   readonly summary: SetSummary;
 }
 
 /** Relations beside each other, each side as a whole, and who it is about. Plain data. */
 export interface RelationSummaries {
   readonly relations: readonly RelationSummary[];
-  /** All prompts of a side; a side without prompts has n = 0. */
-  readonly kinds: Readonly<Record<KnowledgeKind, SetSummary>>;
+  /** All prompts of a kind; one without prompts has n = 0. */
+  readonly kinds: Readonly<Record<PromptKind, SetSummary>>;
   /** Prompts about PersonX, with a name in PersonX's place, and without anybody; without what is traced. */
   readonly decoupling: Readonly<Record<PersonVariant, SetSummary>>;
 }
@@ -129,7 +135,7 @@ export function summarizeRelations(
     const first = known.find((prompt) => prompt.relation === relation);
     return first ? [{ relation, kind: first.kind, summary: summaryOf((prompt) => prompt.relation === relation) }] : [];
   });
-  const kinds = KNOWLEDGE_KINDS.map((kind) => [kind, summaryOf((prompt) => prompt.kind === kind)] as const);
+  const kinds = PROMPT_KINDS.map((kind) => [kind, summaryOf((prompt) => prompt.kind === kind)] as const);
   return { relations, kinds: Object.fromEntries(kinds) as RelationSummaries['kinds'] };
 }
 

@@ -3,13 +3,13 @@ import type { Device } from '../device/device.ts';
 import { isRecord, showJson } from '../store/json.ts';
 import { PERSON_VARIANTS } from './decoupling.ts';
 import { KNOWLEDGE_KINDS, type CompleteSetSettings, type RelationSummaries } from './relations.ts';
-import type { LineSummary, SetSummary } from './sets.ts';
+import { summarizeSet, type LineSummary, type SetSummary } from './sets.ts';
 import type { Interval } from './spread.ts';
 
 /** Files of the shipped model, beside its weights: what its sets ask, and what was measured with them. */
 export const SET_FILES = { prompts: 'locate-prompts.json', sets: 'located.json' } as const;
 
-/** Sets as they were measured earlier, and how. Plain data. */
+/** Sets as they were measured earlier, and how; none of a person's own are among them. Plain data. */
 export interface StoredSets extends RelationSummaries {
   readonly schema: 1;
   readonly model: { readonly name: string; readonly hash: string };
@@ -23,14 +23,17 @@ export interface StoredSets extends RelationSummaries {
 }
 
 /** As JSON: four digits of every figure, a line for each set. Numbers that are none become null. */
-export function writeSetFile({ relations, kinds, decoupling, ...about }: StoredSets): string {
+export function writeSetFile({ relations, kinds: { commonsense, fact }, decoupling, ...about }: StoredSets): string {
   const lines = (entries: readonly string[], [open, close]: string) => `${open}\n${entries.join(',\n')}\n${close}`;
   const byName = (sets: object) =>
     lines(
       Object.entries(sets).map(([name, set]) => `${JSON.stringify(name)}:${toJson(set)}`),
       '{}',
     );
-  const parts = { relations: lines(relations.map(toJson), '[]'), kinds: byName(kinds), decoupling: byName(decoupling) };
+  const parts = {
+    relations: lines(relations.map(toJson), '[]'),
+    ...{ kinds: byName({ commonsense, fact }), decoupling: byName(decoupling) },
+  };
   const sets = Object.entries(parts).map(([name, text]) => `${JSON.stringify(name)}:${text}`);
   return `${JSON.stringify(about, null, 1).slice(0, -2)},\n${sets.join(',\n')}\n}\n`;
 }
@@ -65,7 +68,7 @@ export function readSetFile(input: unknown, hash: string, n_layers: number): Sto
     if (!KNOWLEDGE_KINDS.some((each) => each === kind)) throw invalid(`${place} has the kind ${showJson(kind)}`);
     return { relation, kind, summary: set(summary, place) };
   });
-  return { ...file, kinds, decoupling, relations } as unknown as StoredSets;
+  return { ...file, kinds: { ...kinds, own: summarizeSet([]) }, decoupling, relations } as unknown as StoredSets;
 }
 
 // ---

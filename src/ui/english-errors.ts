@@ -55,10 +55,12 @@ export const englishErrors: Readonly<Record<ErrorCode, (values: ErrorWords) => s
     Object.keys(values).length > 0
       ? 'Change the settings named, or start from a preset.'
       : 'The chosen attention layers cannot hold the keys of this edit. Write in MLP layers too, or take a shorter target.',
-  'invalid-input': ({ tokens, width }) =>
-    tokens && width
+  'invalid-input': ({ tokens, width, file, faults, ...found }) => {
+    if (file && faults) return promptFaults(file, faults, found);
+    return tokens && width
       ? `The text for the statistics has ${tokens} tokens, too few for keys ${width} wide. Give a longer one.`
-      : 'What came in has not the form that is due. Reload the page and try again.',
+      : 'What came in has not the form that is due. Reload the page and try again.';
+  },
   'invalid-request': ({ offer, subject, ...values }) => {
     if (subject !== undefined) return subjectFault(subject, offer);
     const faults = Object.entries(values).map(([kind, detail]) => requestFault(kind, detail));
@@ -134,6 +136,28 @@ function requestFault(kind: string, detail = ''): string {
     places: `The prompt has ${detail} places {} for one subject. Mark its place with {}, once.`,
   };
   return faults[fault] ?? `The ${part} does not fit. Change it.`;
+}
+
+/** "3 subject elsewhere" with the subject: faults of a file of prompts, and what helps. */
+function promptFaults(file: string, faults: string, found: ErrorWords): string {
+  const told = Object.entries(found).map(([kind, detail = '']) => {
+    const [, number = '0', part = '', fault = ''] = /^(\d+) (\w+) (\w+)$/.exec(kind) ?? [];
+    const texts: Record<string, string> = {
+      'file large': `it is too large (${detail} bytes)`,
+      'file form': 'it is not JSON',
+      'list empty': 'it has no prompts',
+      'list long': `it has ${detail} prompts, too many`,
+      'prompt long': `is longer than the model reads (${detail})`,
+      'subject elsewhere': `does not contain its subject “${detail}”`,
+      'kind unknown': `has the kind ${detail} (it takes “fact”, “commonsense”, or none)`,
+      'relation torn': `has another kind than those of ${detail} before it`,
+    };
+    const text = texts[`${part} ${fault}`] ?? `has no ${part}`;
+    return number === '0' ? text : `prompt ${number} ${text}`;
+  });
+  const more = Number(faults) - told.length;
+  const list = [...told, ...(more > 0 ? [`${more} more`] : [])].join('; ');
+  return `The prompts of ${file} cannot be used${list === '' ? '' : `: ${list}`}. What was there is unchanged.`;
 }
 
 /** Words that are to be blurred and aren't in the prompt. */

@@ -2,7 +2,7 @@ import type { ApartWords, SetsMessages } from './messages-sets.ts';
 
 const list = (items: readonly string[]) => new Intl.ListFormat('en', { type: 'conjunction' }).format(items);
 
-const SIDES = { fact: 'facts', commonsense: 'commonsense' } as const;
+const SIDES = { fact: 'facts', commonsense: 'commonsense', own: 'your own' } as const;
 
 /** "with nobody, more same words in L1, fewer in L3": where a line differs from that of PersonX. */
 function apart(who: string, found: ApartWords | null): string {
@@ -50,20 +50,42 @@ export const RELATIONS: Record<string, string> = {
 /** Many prompts together, in English. */
 export const englishSets: SetsMessages = {
   title: {
-    layers: 'Facts and commonsense, layer by layer',
-    relations: 'Relation by relation',
-    person: 'Who it is about, layer by layer',
+    layers: (file) => (file === null ? 'Facts and commonsense, layer by layer' : `${file}, layer by layer`),
+    relations: (file) => (file === null ? 'Relation by relation' : `${file}, relation by relation`),
+    person: (file) => `Who it is about, layer by layer${file === null ? '' : `: ${file}`}`,
   },
   earlier: (moment) => `Computed earlier, on ${moment}`,
-  about: (facts, commonsense, version) => `${facts} prompts about facts, ${commonsense} of commonsense; ${version}.`,
+  about: (counts, file, version) => `Prompts: ${list(counts)}${file === null ? '' : `, from ${file}`}; ${version}.`,
+  countOf: {
+    fact: (n) => `${n} about facts`,
+    commonsense: (n) => `${n} of commonsense`,
+    own: (n) => `${n} of your own`,
+  },
   partial: (done, asked) => `Not finished: ${done} of ${asked} prompts.`,
   partialPersons: (done, asked) => `Who it is about is not finished: ${done} of ${asked} prompts.`,
   otherEdits: 'The model has other edits now: compute it again to see them.',
-  none: 'Nothing has been computed on this model yet.',
+  none: 'Nothing has been computed on this model yet. Compute it below.',
   reading: 'Reading what came with the model.',
+  sources: 'Figures',
+  source: { stored: 'came with the model', measured: 'computed here' },
+  again: 'Compute it on this model, as it is now',
+  whose: 'Prompts',
+  ofModel: 'came with the model',
+  file: 'Use prompts of your own…',
+  form: 'A JSON file: [{"prompt": "To open the door, PersonX needs to", "subject": "the door", "target": "find the key"}, …]. A prompt may also have a "relation", and "fact" or "commonsense" as its "kind"; the "target" may be left out. The file stays in this tab.',
+  taken: (file, prompts) => `${file}: ${prompts} prompts can be measured.`,
+  choose: (chosen, all) => `Relations: ${chosen} of ${all}`,
+  upTo: (prompts) => `(${prompts})`,
+  takeAll: 'All',
+  takeNone: 'None',
+  noneChosen: 'Choose at least one relation.',
+  noPrompts: 'No prompts came with this model: use some of your own.',
+  cost: (prompts, time) =>
+    `${prompts === '1' ? '1 prompt' : `${prompts} prompts`}${time === null ? '; how long one takes is known after the first' : `, up to ${time}`}.`,
   each: 'Prompts of each relation',
+  all: 'all',
   run: 'Compute it here',
-  note: 'Runs in this tab; what has been measured stays, also when you stop.',
+  note: 'Runs in this tab; what has been measured stays, also when you stop, and is not measured again.',
   comparisons: 'Compare',
   comparison: { knowledge: 'facts and commonsense', person: 'who it is about' },
   measures: 'Measure',
@@ -108,6 +130,9 @@ export const englishSets: SetsMessages = {
   personsWaiting: 'Still being measured: the same prompts about other people come after all others.',
   personsNone: 'Not measured: it was stopped before, or none of the prompts speaks of PersonX.',
   tooFew: 'Too few relations to say whether facts and commonsense can be told apart.',
+  peaks: (parts) =>
+    `Highest: ${list(parts.map(({ line, module, layer, value }) => `${line}, ${module}, in ${layer} (${value})`))}.`,
+  alone: (what, least, most) => `${what} goes from ${least} to ${most} between relations.`,
   range: { effect: 'How widely the effect lies', overlap: 'The share of same words, mean of the layers,' },
   relations: ({ what, least, most, fact, commonsense, low, high, more }) =>
     `${what} goes from ${least} to ${most} between relations; facts have ${fact}, commonsense ${commonsense}, and the interval of the difference, ${low} to ${high}, ${
@@ -136,5 +161,6 @@ export const englishSets: SetsMessages = {
     `${relation}. ${spread ? `The effect of ${module} lies over its cells with a spread of ${spread}.` : `Measured at the last token, for ${module}.`}`,
   column: (side, module, n) => `${side}, ${module} (n ${n})`,
   value: (mean, band) => `${mean} ± ${band}`,
-  foot: (model, version, how) => `Palimpsest, ${model}, ${version}. ${how}`,
+  foot: (model, version, file, how) =>
+    `Palimpsest, ${model}, ${version}${file === null ? '' : `, prompts of ${file}`}. ${how}`,
 };

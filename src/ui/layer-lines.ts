@@ -1,8 +1,7 @@
 import {
-  KNOWLEDGE_KINDS,
   PERSON_VARIANTS,
-  type KnowledgeKind,
   type PersonVariant,
+  type PromptKind,
   type RelationSummaries,
   type SetSummary,
 } from '../worker/api-locate.ts';
@@ -16,10 +15,10 @@ export const COMPARISONS = ['knowledge', 'person'] as const;
 export type Comparison = (typeof COMPARISONS)[number];
 
 /** A set that has a line of its own. */
-export type LineId = KnowledgeKind | PersonVariant;
+export type LineId = PromptKind | PersonVariant;
 
 /** Facts first, as in every picture. */
-export const SIDES: readonly KnowledgeKind[] = KNOWLEDGE_KINDS.toReversed();
+export const SIDES: readonly PromptKind[] = ['fact', 'commonsense', 'own'];
 
 /** How a line is told from the others: by its color, by its dashes, by its markers. */
 export interface LineLook {
@@ -34,6 +33,7 @@ export interface LineLook {
 export const LOOKS: Readonly<Record<LineId, LineLook>> = {
   fact: { screen: 'var(--fact)', paper: '#5b3f9e', round: false },
   commonsense: { screen: 'var(--commonsense)', paper: '#8f5f00', dash: [6, 4], round: true },
+  own: { screen: 'var(--verdigris)', paper: '#1f6655', round: false },
   named: { screen: 'var(--named)', paper: '#00718f', round: true },
   personX: { screen: 'var(--ink)', paper: '#000000', dash: [6, 4], round: false },
   removed: { screen: 'var(--removed)', paper: '#b0460b', dash: [2, 3], round: true },

@@ -1,5 +1,6 @@
-import type { KnowledgeKind } from '../worker/api-locate.ts';
+import type { KnowledgeKind, PromptKind } from '../worker/api-locate.ts';
 import type { Comparison, LineId } from './layer-lines.ts';
+import type { Source } from './sets.svelte.ts';
 import type { SetLine } from './sets-view.ts';
 
 /** Layers in which a line lies above another, and below it, as ranges. */
@@ -10,16 +11,34 @@ export interface ApartWords {
 
 /** What is said of many prompts together; values come formatted. Part of `LocateMessages`. */
 export interface SetsMessages {
-  readonly title: Readonly<Record<'layers' | 'relations' | 'person', string>>;
+  /** With the name of a person's own file; null for the prompts that came with the model. */
+  readonly title: Readonly<Record<'layers' | 'relations' | 'person', (file: string | null) => string>>;
   readonly earlier: (moment: string) => string;
-  readonly about: (facts: string, commonsense: string, version: string) => string;
+  readonly about: (counts: readonly string[], file: string | null, version: string) => string;
+  readonly countOf: Readonly<Record<PromptKind, (n: string) => string>>;
   readonly partial: (done: string, asked: string) => string;
   /** The same prompts about other people, which come last. */
   readonly partialPersons: (done: string, asked: string) => string;
   readonly otherEdits: string;
   readonly none: string;
   readonly reading: string;
+  readonly sources: string;
+  readonly source: Readonly<Record<Source, string>>;
+  readonly again: string;
+  readonly whose: string;
+  readonly ofModel: string;
+  readonly file: string;
+  readonly form: string;
+  readonly taken: (file: string, prompts: string) => string;
+  readonly choose: (chosen: string, all: string) => string;
+  readonly upTo: (prompts: string) => string;
+  readonly takeAll: string;
+  readonly takeNone: string;
+  readonly noneChosen: string;
+  readonly noPrompts: string;
+  readonly cost: (prompts: string, time: string | null) => string;
   readonly each: string;
+  readonly all: string;
   readonly run: string;
   readonly note: string;
   readonly comparisons: string;
@@ -28,7 +47,7 @@ export interface SetsMessages {
   readonly module: string;
   readonly measure: Readonly<Record<SetLine, string>>;
   readonly unit: Readonly<Record<SetLine, string>>;
-  readonly side: Readonly<Record<KnowledgeKind, string>>;
+  readonly side: Readonly<Record<PromptKind, string>>;
   readonly line: Readonly<Record<LineId, string>>;
   readonly lineOf: (line: string, n: string) => string;
   readonly chart: (module: string, unit: string, lines: string) => string;
@@ -57,6 +76,15 @@ export interface SetsMessages {
   readonly personsWaiting: string;
   readonly personsNone: string;
   readonly tooFew: string;
+  /** Where each line is highest. */
+  readonly peaks: (
+    parts: readonly {
+      readonly line: string;
+      readonly module: string;
+      readonly layer: string;
+      readonly value: string;
+    }[],
+  ) => string;
   readonly range: Readonly<Record<SetLine, string>>;
   readonly relations: (parts: {
     readonly what: string;
@@ -68,6 +96,8 @@ export interface SetsMessages {
     readonly high: string;
     readonly more: KnowledgeKind | null;
   }) => string;
+  /** The same without two sides to compare. */
+  readonly alone: (what: string, least: string, most: string) => string;
   readonly named: (relation: string, value: string) => string;
   readonly definition: {
     readonly effect: (draws: string, window: string) => string;
@@ -82,5 +112,5 @@ export interface SetsMessages {
   readonly explained: (relation: string, module: string, spread: string) => string;
   readonly column: (side: string, module: string, n: string) => string;
   readonly value: (mean: string, band: string) => string;
-  readonly foot: (model: string, version: string, how: string) => string;
+  readonly foot: (model: string, version: string, file: string | null, how: string) => string;
 }

@@ -1,11 +1,13 @@
 import {
   contrastOf,
-  KNOWLEDGE_KINDS,
   PERSON_VARIANTS,
+  PROMPT_KINDS,
   sideWithMore,
   type Contrast,
   type KnowledgeKind,
   type LineSummary,
+  type PromptKind,
+  type PromptSet,
   type RelationSummaries,
   type RelationSummary,
   type SetSummary,
@@ -65,8 +67,24 @@ export function rangesOf(layers: readonly number[]): [first: number, last: numbe
 }
 
 /** A side's relations, in the order in which they were measured. */
-export function relationsOf({ relations }: RelationSummaries, side: KnowledgeKind): RelationSummary[] {
+export function relationsOf({ relations }: RelationSummaries, side: PromptKind): RelationSummary[] {
   return relations.filter(({ kind }) => kind === side);
+}
+
+/** A relation that can be measured. */
+export interface OfferedRelation {
+  readonly relation: string;
+  readonly kind: PromptKind;
+  readonly prompts: number;
+}
+
+/** The relations of some prompts, in their order. */
+export function relationsIn(set: PromptSet | null): OfferedRelation[] {
+  const found = new Map<string, OfferedRelation>();
+  for (const { relation, kind } of set?.prompts ?? []) {
+    found.set(relation, { relation, kind, prompts: (found.get(relation)?.prompts ?? 0) + 1 });
+  }
+  return [...found.values()];
 }
 
 /** Relations' means by layer, [relations, layers]; NaN where they weren't measured. */
@@ -81,17 +99,21 @@ export function meansOf(
   });
 }
 
-/** Every line of every side and relation as rows; those of a person have the variant in the relation's place. */
-export function setRows(sets: RelationSummaries): Field[][] {
-  const header = ['side', 'relation', 'prompts', 'measure', 'module', 'layer', 'mean', 'band_95', 'n'];
-  const sides = KNOWLEDGE_KINDS.map((kind) => ({ kind, relation: '', summary: sets.kinds[kind] }));
+/**
+ * Every line of every side and relation as rows; those of a person have the variant in the relation's place.
+ *
+ * @param file that the prompts are from; null for those that came with the model
+ */
+export function setRows(sets: RelationSummaries, file: string | null): Field[][] {
+  const header = ['file', 'side', 'relation', 'prompts', 'measure', 'module', 'layer', 'mean', 'band_95', 'n'];
+  const sides = PROMPT_KINDS.map((kind) => ({ kind, relation: '', summary: sets.kinds[kind] }));
   const persons = PERSON_VARIANTS.map((relation) => ({ kind: 'person', relation, summary: sets.decoupling[relation] }));
   const rows = [...sides, ...sets.relations, ...persons].flatMap(({ kind, relation, summary }) =>
     SET_LINES.flatMap((line) =>
       MODULES.flatMap((module) => {
         const found = lineOf(summary, line, module);
         return Array.from(found?.mean ?? [], (mean, layer): Field[] => [
-          ...[kind, relation, summary.n, line, module, layer],
+          ...[file, kind, relation, summary.n, line, module, layer],
           ...[mean, found?.band[layer] ?? null, found?.n ?? 0],
         ]);
       }),

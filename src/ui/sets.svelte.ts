@@ -1,9 +1,24 @@
 import { toEditorError, type EditorError } from '../base/errors.ts';
-import type { MeasuredSets, StoredSets } from '../worker/api-locate.ts';
+import {
+  firstOfEach,
+  type MeasuredSets,
+  type PromptSet,
+  type SetsAsked,
+  type StoredSets,
+} from '../worker/api-locate.ts';
 import type { EngineClient } from '../worker/client.ts';
 import { Job, type OnTenth } from './job.svelte.ts';
 import type { Comparison } from './layer-lines.ts';
-import type { SetLine } from './sets-view.ts';
+import { relationsIn, type OfferedRelation, type SetLine } from './sets-view.ts';
+
+/** Where the figures that are shown come from: with the model, or measured in this page. */
+export const SOURCES = ['stored', 'measured'] as const;
+
+/** One of them. */
+export type Source = (typeof SOURCES)[number];
+
+/** As many prompts of each relation as there are. */
+export const ALL_OF_EACH = 10_000;
 
 /** What many prompts show together: figures that came with the model, and those that are computed here. */
 export class Sets {
@@ -18,14 +33,40 @@ export class Sets {
   /** When that ended, in milliseconds since 1970; null while it runs. */
   measuredAt = $state<number | null>(null);
   error = $state.raw<EditorError | null>(null);
-  /** Prompts of each relation. */
+
+  /** Prompts that came with the model; null without any, undefined as long as that isn't known. */
+  offered = $state.raw<PromptSet | null | undefined>(undefined);
+  /** A person's own, from a file. */
+  own = $state.raw<PromptSet | null>(null);
+  /** Whether those are the ones to be measured. */
+  usesOwn = $state(false);
+  /** What is wrong with the file that was chosen last. */
+  refusal = $state.raw<EditorError | null>(null);
+  /** Relations that are not to be measured. */
+  leftOut = $state.raw<readonly string[]>([]);
+  /** Prompts of each relation, at most. */
   each = $state(3);
+  /** What a prompt took in the last run, without its variants; null before there was one. */
+  secondsPerPrompt = $state<number | null>(null);
+
   /** What is looked at. */
   line = $state<SetLine>('effect');
   /** What the lines over layers set beside each other. */
   comparison = $state<Comparison>('knowledge');
-  /** What is shown: what was computed here comes first. */
-  readonly shown: StoredSets | MeasuredSets | null = $derived(this.measured ?? this.stored ?? null);
+  source = $state<Source>('measured');
+
+  /** What is shown: what was computed here comes first, unless the other is chosen. */
+  readonly shown: StoredSets | MeasuredSets | null = $derived(
+    (this.source === 'measured' ? this.measured : null) ?? this.stored ?? this.measured,
+  );
+  /** The prompts to be measured. */
+  readonly chosen: PromptSet | null = $derived(this.usesOwn && this.own ? this.own : (this.offered ?? null));
+  readonly relations: readonly OfferedRelation[] = $derived(relationsIn(this.chosen));
+  /** How many prompts a run would measure. */
+  readonly count: number = $derived.by(() => {
+    const prompts = this.chosen?.prompts.filter(({ relation }) => !this.leftOut.includes(relation)) ?? [];
+    return firstOfEach(prompts, this.each).length;
+  });
 
   constructor(client: EngineClient, onTenth: OnTenth) {
     this.#client = client;
@@ -37,6 +78,7 @@ export class Sets {
     if (this.#asked) return;
     this.#asked = true;
     try {
+      this.offered = await this.#client.modelPrompts();
       this.stored = await this.#client.storedSets();
     } catch (thrown) {
       this.#asked = false;
@@ -44,16 +86,45 @@ export class Sets {
     }
   }
 
+  /** Takes a file of a person's own prompts; one that is refused changes nothing. */
+  async take(file: File): Promise<void> {
+    try {
+      const own = await this.#client.readPrompts(file);
+      Object.assign(this, { own, refusal: null });
+      this.use('own');
+    } catch (thrown) {
+      this.refusal = toEditorError(thrown, 'read the prompts');
+    }
+  }
+
+  /** Chooses whose prompts are measured: all of few, few of many. */
+  use(whose: 'own' | 'model'): void {
+    const usesOwn = whose === 'own';
+    Object.assign(this, { usesOwn, leftOut: [], each: usesOwn ? ALL_OF_EACH : 3, refusal: null });
+  }
+
+  /** Leaves relations out, or takes them in again. */
+  choose(relations: readonly string[], isIn: boolean): void {
+    const others = this.leftOut.filter((each) => !relations.includes(each));
+    this.leftOut = isIn ? others : [...others, ...relations];
+  }
+
   /** Measures on the model as it stands. What has come stays when it is stopped. */
   async run(): Promise<void> {
-    Object.assign(this, { error: null, measuredAt: null });
+    Object.assign(this, { error: null, measuredAt: null, source: 'measured' });
+    const relations = this.relations.map(({ relation }) => relation).filter((each) => !this.leftOut.includes(each));
+    const asked: SetsAsked = { own: this.usesOwn ? this.own : null, relations, each: this.each };
     // Parts come by another way than the whole: one may come after it.
     let isOpen = true;
+    let fresh = 0;
     const outcome = await this.job.run('measure sets', async (watch) => {
       const hear = (part: MeasuredSets) => {
-        if (isOpen && !watch.signal?.aborted) this.measured = part;
+        if (!isOpen || watch.signal?.aborted) return;
+        this.measured = part;
+        fresh += 1;
+        if (variantsIn(part) === 0) this.secondsPerPrompt = this.job.seconds / fresh;
       };
-      this.measured = await this.#client.measureSets(this.each, 'edited', hear, watch);
+      this.measured = await this.#client.measureSets(asked, 'edited', hear, watch);
     });
     isOpen = false;
     if (this.job.running) return;
@@ -65,4 +136,9 @@ export class Sets {
   cancel(): boolean {
     return this.job.cancel();
   }
+}
+
+/** How many prompts about other people have been measured. */
+export function variantsIn({ decoupling }: Pick<MeasuredSets, 'decoupling'>): number {
+  return Object.values(decoupling).reduce((sum, { n }) => sum + n, 0);
 }

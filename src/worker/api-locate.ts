@@ -3,11 +3,12 @@ import type { LocateCase, LocateRequest } from '../locate/case.ts';
 import type { Lens } from '../locate/lens.ts';
 import type { CellBlock, LocationBaseline, LocationMap, LocationSettings } from '../locate/location.ts';
 import type { Recall } from '../locate/recall.ts';
+import type { PromptSet } from '../locate/prompt-set.ts';
 import type { CompleteSetSettings, RelationSummaries } from '../locate/relations.ts';
 import type { StoredSets } from '../locate/set-file.ts';
 import type { OnProgress, Version } from './api-call.ts';
 
-export type { StoredSets };
+export type { PromptSet, StoredSets };
 export type { CellBlock, Lens, LocateCase, LocateRequest, LocationBaseline, LocationMap, LocationSettings, Recall };
 export type { LensPlace } from '../locate/lens.ts';
 export type { LocationKind } from '../locate/location.ts';
@@ -15,8 +16,12 @@ export type { RecallPart } from '../locate/recall.ts';
 export { contrastOf, sideWithMore, type Contrast } from '../locate/contrast.ts';
 export { PERSON_VARIANTS, type PersonVariant } from '../locate/decoupling.ts';
 export {
+  firstOfEach,
   KNOWLEDGE_KINDS,
+  PROMPT_KINDS,
   type KnowledgeKind,
+  type PromptKind,
+  type RelationPrompt,
   type RelationSummaries,
   type RelationSummary,
 } from '../locate/relations.ts';
@@ -48,8 +53,19 @@ export interface Seen extends Measured {
   readonly words: Readonly<Record<number, string>>;
 }
 
+/** What of which prompts is to be measured. Plain data. */
+export interface SetsAsked {
+  /** A person's own prompts; null for those that came with the model. */
+  readonly own: PromptSet | null;
+  readonly relations: readonly string[];
+  /** Prompts of each of them, at most. */
+  readonly each: number;
+}
+
 /** Sets as they were measured in this page, with as many prompts as are known. Plain data. */
 export interface MeasuredSets extends RelationSummaries {
+  /** The file that the prompts are from; null for those that came with the model. */
+  readonly file: string | null;
   /** Which edits took part (`stampOf`). */
   readonly stamp: string;
   readonly settings: CompleteSetSettings;
@@ -89,9 +105,13 @@ export interface LocateApi {
   lens(request: LocateRequest, version: Version, job: number, onProgress: OnProgress): Promise<Seen>;
   /** The sets that came with the model, checked to be of it; null where none did. */
   storedSets(): Promise<StoredSets | null>;
-  /** Measures so many prompts of each relation; figures so far whenever a prompt has been measured, all at the end. */
+  /** The prompts that came with the model; null where none did. */
+  modelPrompts(): Promise<PromptSet | null>;
+  /** A person's own prompts, checked; refused with every fault. */
+  readPrompts(file: File): Promise<PromptSet>;
+  /** Measures sets; figures so far whenever a prompt has been measured, all at the end. */
   measureSets(
-    each: number,
+    asked: SetsAsked,
     version: Version,
     job: number,
     onProgress: OnProgress,

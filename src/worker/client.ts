@@ -26,8 +26,10 @@ import type {
   LocateRequest,
   LocationSettings,
   MeasuredSets,
+  PromptSet,
   Recalled,
   Seen,
+  SetsAsked,
   StoredSets,
 } from './api-locate.ts';
 import { unpack, workerDied, type Outcome, type PackedEngine } from './wire.ts';
@@ -118,14 +120,22 @@ export class EngineClient {
     return this.#call('read the stored sets', undefined, (engine) => engine.storedSets());
   }
 
+  modelPrompts(): Promise<PromptSet | null> {
+    return this.#call('read the prompts of the sets', undefined, (engine) => engine.modelPrompts());
+  }
+
+  readPrompts(file: File): Promise<PromptSet> {
+    return this.#call('read the prompts', undefined, (engine) => engine.readPrompts(file));
+  }
+
   measureSets(
-    each: number,
+    asked: SetsAsked,
     version: Version,
     onPart: (sets: MeasuredSets) => void,
     watch?: Watch,
   ): Promise<MeasuredSets> {
     return this.#call('measure sets', watch, (engine, job, onProgress) =>
-      engine.measureSets(each, version, job, onProgress, proxy(onPart)),
+      engine.measureSets(asked, version, job, onProgress, proxy(onPart)),
     );
   }
 

@@ -23,23 +23,13 @@ import type {
   TokenView,
   Version,
 } from './api.ts';
-import {
-  stampOf,
-  type Located,
-  type LocatePart,
-  type LocateRequest,
-  type LocationSettings,
-  type MeasuredSets,
-  type Recalled,
-  type Seen,
-  type StoredSets,
-} from './api-locate.ts';
+import { stampOf } from './api-locate.ts';
 import { compareVersions } from './compare.ts';
 import { Jobs } from './jobs.ts';
-import { locateAnswer, lookThrough, recallLayers, type StandingEdits } from './locating.ts';
+import { LocateEngine } from './locate-engine.ts';
+import type { StandingEdits } from './locating.ts';
 import { prepareFirstEdit } from './preparing.ts';
 import { continuePrompt, cutText, predictNext, rankLayers, requiredIds } from './reading.ts';
-import { measureSets, readStoredSets } from './sets.ts';
 import { restoreStack, type EditStack } from './stack.ts';
 import { openStudio, refusalOf, type Studio } from './studio.ts';
 import { reportOf } from './views.ts';
@@ -50,9 +40,9 @@ import { reportOf } from './views.ts';
  * Edits, and opening, wait for one another; questions are answered in between, because the device runs one graph at a time
  * and a stack never changes under a running question: it takes the patches as they are when it starts.
  */
-export class Engine implements EngineApi {
+export class Engine extends LocateEngine implements EngineApi {
   readonly #exclusive = makeQueue();
-  readonly #jobs = new Jobs(() => this.#opened?.stack.sweep());
+  protected readonly jobs = new Jobs(() => this.#opened?.stack.sweep());
   #opened: { readonly studio: Studio; readonly stack: EditStack } | null = null;
   #tell: (event: EngineEvent) => void = () => undefined;
   /** How often the graphics device went away by itself. */
@@ -64,20 +54,20 @@ export class Engine implements EngineApi {
   }
 
   async abort(job: number): Promise<void> {
-    this.#jobs.abort(job);
+    this.jobs.abort(job);
   }
 
   open(choice: DeviceChoice, job: number, onProgress: OnProgress): Promise<Opened> {
-    return this.#jobs.run(job, onProgress, (watch) => this.#exclusive(() => this.#reopen(choice, watch)));
+    return this.jobs.run(job, onProgress, (watch) => this.#exclusive(() => this.#reopen(choice, watch)));
   }
 
   async tokenize(text: string): Promise<readonly TokenView[]> {
-    return cutText(this.#studio.model, text);
+    return cutText(this.studio.model, text);
   }
 
   predict(prompt: string, version: Version, count: number, job: number): Promise<Prediction> {
-    return this.#jobs.run(job, null, (watch) =>
-      predictNext(this.#studio.model, prompt, count, this.#patches(version), watch),
+    return this.jobs.run(job, null, (watch) =>
+      predictNext(this.studio.model, prompt, count, this.#patches(version), watch),
     );
   }
 
@@ -89,57 +79,14 @@ export class Engine implements EngineApi {
     job: number,
     onToken: (token: TokenEvent) => void,
   ): Promise<void> {
-    return this.#jobs.run(job, null, (watch) => {
+    return this.jobs.run(job, null, (watch) => {
       const options = { maxTokens, sampling, patches: this.#patches(version), watch };
-      return continuePrompt(this.#studio.model, prompt, options, onToken);
+      return continuePrompt(this.studio.model, prompt, options, onToken);
     });
   }
 
   previewLayers(request: EditRequest, settings: EditSettings, job: number): Promise<LayerPreview> {
-    return this.#jobs.run(job, null, (watch) =>
-      rankLayers(this.#studio.model, request, this.#settings(settings), watch),
-    );
-  }
-
-  locate(
-    request: LocateRequest,
-    version: Version,
-    settings: LocationSettings,
-    job: number,
-    onProgress: OnProgress,
-    onPart: (part: LocatePart) => void,
-  ): Promise<Located> {
-    return this.#jobs.run(job, onProgress, (watch) =>
-      locateAnswer(this.#studio.model, request, settings, this.#standing(version), onPart, watch),
-    );
-  }
-
-  recall(request: LocateRequest, version: Version, job: number): Promise<Recalled> {
-    return this.#jobs.run(job, null, (watch) =>
-      recallLayers(this.#studio.model, request, this.#standing(version), watch),
-    );
-  }
-
-  lens(request: LocateRequest, version: Version, job: number, onProgress: OnProgress): Promise<Seen> {
-    return this.#jobs.run(job, onProgress, (watch) =>
-      lookThrough(this.#studio.model, request, this.#standing(version), watch),
-    );
-  }
-
-  async storedSets(): Promise<StoredSets | null> {
-    return readStoredSets(this.#studio);
-  }
-
-  measureSets(
-    each: number,
-    version: Version,
-    job: number,
-    onProgress: OnProgress,
-    onPart: (sets: MeasuredSets) => void,
-  ): Promise<MeasuredSets> {
-    return this.#jobs.run(job, onProgress, (watch) =>
-      measureSets(this.#studio, each, this.#standing(version), onPart, watch),
-    );
+    return this.jobs.run(job, null, (watch) => rankLayers(this.studio.model, request, this.#settings(settings), watch));
   }
 
   edit(
@@ -149,9 +96,9 @@ export class Engine implements EngineApi {
     job: number,
     onProgress: OnProgress,
   ): Promise<EditView> {
-    return this.#jobs.run(job, onProgress, (watch) =>
+    return this.jobs.run(job, onProgress, (watch) =>
       this.#exclusive(async () => {
-        const { covariances, heldOut } = this.#studio;
+        const { covariances, heldOut } = this.studio;
         const { method, preset } = settings;
         const input = {
           requests: validateRequests([...requests]),
@@ -164,8 +111,8 @@ export class Engine implements EngineApi {
   }
 
   compare(prompt: string, maxTokens: number, job: number, onProgress: OnProgress): Promise<Comparison> {
-    return this.#jobs.run(job, onProgress, (watch) => {
-      const { model } = this.#studio;
+    return this.jobs.run(job, onProgress, (watch) => {
+      const { model } = this.studio;
       const ids = requiredIds(model, prompt);
       return compareVersions(model, ids, maxTokens, this.#patches('edited'), watch);
     });
@@ -187,7 +134,7 @@ export class Engine implements EngineApi {
 
   // --- what the calls above are made of
 
-  get #studio(): Studio {
+  protected get studio(): Studio {
     return this.#requireOpen().studio;
   }
 
@@ -205,12 +152,12 @@ export class Engine implements EngineApi {
   }
 
   /** A version by what makes it so: taken at once, so that both belong together. */
-  #standing(version: Version): StandingEdits {
+  protected standing(version: Version): StandingEdits {
     return { patches: this.#patches(version), stamp: version === 'edited' ? stampOf(this.#stack.views()) : '' };
   }
 
   #settings({ method, preset, changes }: EditSettings): Hparams {
-    return readHparams(method, { preset, ...changes }, this.#studio.model.description.n_layers).hparams;
+    return readHparams(method, { preset, ...changes }, this.studio.model.description.n_layers).hparams;
   }
 
   async #reopen(choice: DeviceChoice, watch: Watch): Promise<Opened> {

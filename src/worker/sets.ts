@@ -1,6 +1,7 @@
 import type { Watch } from '../base/tasks.ts';
 import { EditorError } from '../base/errors.ts';
 import { personVariants, summarizeDecoupling } from '../locate/decoupling.ts';
+import { MOST_BYTES, readPromptSet, type PromptSet } from '../locate/prompt-set.ts';
 import {
   completeSettings,
   firstOfEach,
@@ -11,7 +12,7 @@ import {
 import { readSetFile, SET_FILES, type StoredSets } from '../locate/set-file.ts';
 import type { PromptFigures, SetJournal } from '../locate/sets.ts';
 import { getRecord, putRecord, type RecordKind } from '../store/keep.ts';
-import type { MeasuredSets } from './api-locate.ts';
+import type { MeasuredSets, SetsAsked } from './api-locate.ts';
 import type { StandingEdits } from './locating.ts';
 import type { Studio } from './studio.ts';
 
@@ -29,28 +30,49 @@ export async function readStoredSets({ model, companion }: SetsStudio): Promise<
 }
 
 /**
- * Measures the prompts that came with the model, as those were that came with it, so that both can be compared. What an
- * earlier run has measured isn't measured again.   [methods.md 8.3]
+ * The prompts that came with the model; null where none did.
  *
- * @param each   prompts of each relation, at most
+ * @throws EditorError as `readRelationPrompts` does
+ */
+export async function readModelPrompts({ companion }: SetsStudio): Promise<PromptSet | null> {
+  const file = await companion(SET_FILES.prompts);
+  return file === undefined ? null : { file: null, prompts: readRelationPrompts(file) };
+}
+
+/**
+ * A person's own prompts. No more of a large file is read than is needed to refuse it.
+ *
+ * @throws EditorError as `readPromptSet` does
+ */
+export async function readOwnPrompts({ model }: Pick<Studio, 'model'>, file: File): Promise<PromptSet> {
+  const bytes = await file.slice(0, MOST_BYTES + 1).arrayBuffer();
+  return readPromptSet(model, file.name, new Uint8Array(bytes));
+}
+
+/**
+ * Measures prompts as those were that came with the model, so that both can be compared. What an earlier run has measured
+ * isn't measured again.   [methods.md 8.3]
+ *
  * @param onPart hears the figures so far, whenever a prompt has been measured
- * @throws EditorError `invalid-request` where no prompts came with the model
+ * @throws EditorError `invalid-request` where there are no such prompts
  */
 export async function measureSets(
   studio: SetsStudio,
-  each: number,
+  { own, relations, each }: SetsAsked,
   { patches, stamp }: StandingEdits,
   onPart: (sets: MeasuredSets) => void,
   watch: Watch,
 ): Promise<MeasuredSets> {
-  const { model, database, companion } = studio;
-  const all = readRelationPrompts((await companion(SET_FILES.prompts)) ?? refuse());
-  const prompts = firstOfEach(all, each);
+  const { model, database } = studio;
+  const { file, prompts: all } = own ?? (await readModelPrompts(studio)) ?? NO_PROMPTS;
+  const chosen = all.filter(({ relation }) => relations.includes(relation));
+  const prompts = firstOfEach(chosen, each);
+  if (prompts.length === 0) throw nothingAsked();
   const stored = await readStoredSets(studio).catch(() => null);
   const settings = stored?.settings ?? (await completeSettings(model, all, { draws: DRAWS }));
   const variants = personVariants(prompts);
   const askedVariants = Object.values(variants).reduce((sum, { length }) => sum + length, 0);
-  const about = { stamp, settings, asked: prompts.length, askedVariants };
+  const about = { file, stamp, settings, asked: prompts.length, askedVariants };
   const found: PromptFigures[] = [];
   const total = prompts.length + askedVariants;
   const tell = () => watch.progress?.({ stage: 'set', done: found.length, total, unit: 'prompts' });
@@ -88,7 +110,9 @@ const FIGURES: RecordKind<PromptFigures> = { name: 'set-figures', version: 1 };
 /** Draws of noise where no stored sets say how many: few, because there are many prompts. */
 const DRAWS = 4;
 
-function refuse(): never {
-  const advice = `put a file ${SET_FILES.prompts} beside the model`;
-  throw new EditorError('invalid-request', 'measure sets', 'no prompts came with this model', advice);
+const NO_PROMPTS: PromptSet = { file: null, prompts: [] };
+
+function nothingAsked(): EditorError {
+  const advice = 'choose relations that have prompts, or a file of prompts';
+  return new EditorError('invalid-request', 'measure sets', 'no prompt is asked for', advice, { 'set none': '' });
 }

@@ -31,6 +31,8 @@ export function packEngine(engine: EngineApi): PackedEngine {
     recall: (...args) => pack('measure recall', () => engine.recall(...args)),
     lens: (...args) => pack('look through the lens', () => engine.lens(...args)),
     storedSets: (...args) => pack('read the stored sets', () => engine.storedSets(...args)),
+    modelPrompts: (...args) => pack('read the prompts of the sets', () => engine.modelPrompts(...args)),
+    readPrompts: (...args) => pack('read the prompts', () => engine.readPrompts(...args)),
     measureSets: (...args) => pack('measure sets', () => engine.measureSets(...args)),
     compare: (...args) => pack('compare', () => engine.compare(...args)),
     edits: (...args) => pack('list edits', () => engine.edits(...args)),

@@ -200,7 +200,7 @@ describe('sets', () => {
       ['end', 'fact'],
     ]);
     expect(relations[0].summary).toEqual(summarizeSet(figures.slice(0, 2)));
-    expect(kinds).toEqual({ commonsense: relations[0].summary, fact: relations[1].summary });
+    expect(kinds).toEqual({ commonsense: relations[0].summary, fact: relations[1].summary, own: summarizeSet([]) });
     const { lines } = decoupling.personX;
     expect(lines['cosine.mlp']).toEqual(summarizeSet(figures).lines['cosine.mlp']);
     expect(lines['effect.hidden']).toBeUndefined();

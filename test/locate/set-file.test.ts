@@ -23,7 +23,7 @@ const STORED: StoredSets = {
     { relation: 'xNeed', kind: 'commonsense', summary: three },
     { relation: 'capital', kind: 'fact', summary: one },
   ],
-  kinds: { commonsense: three, fact: one },
+  kinds: { commonsense: three, fact: one, own: none },
   decoupling: { named: three, personX: three, removed: none },
 };
 

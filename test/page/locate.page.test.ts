@@ -61,6 +61,57 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
     await step(page).getByRole('radio', { name: 'Map', exact: true }).check();
   });
 
+  test('measures prompts of one’s own: a file that is refused changes nothing, one that is taken is named', async () => {
+    const { page } = opened();
+    const give = (prompts: readonly object[]) =>
+      step(page)
+        .locator('input[type=file]')
+        .setInputFiles({
+          ...{ name: 'doors.json', mimeType: 'application/json' },
+          buffer: Buffer.from(JSON.stringify(prompts)),
+        });
+    await give([{ prompt: 'To open the door, PersonX needs to' }, { prompt: 'The door', subject: 'the key' }]);
+    await step(page)
+      .getByText(
+        'The prompts of doors.json cannot be used: prompt 1 has no subject; prompt 2 does not contain its subject “the key”. What was there is unchanged.',
+      )
+      .waitFor();
+    await step(page)
+      .getByText(/^Prompts: /)
+      .waitFor();
+    const doors = ['open', 'close'].map((verb) => ({
+      ...{ prompt: `To ${verb} the door, PersonX needs to`, subject: 'the door', target: 'find the key' },
+      relation: verb,
+    }));
+    await give(doors);
+    await step(page)
+      .getByText(/^2 prompts, up to \d/)
+      .waitFor();
+    await step(page).getByText('Relations: 2 of 2').click();
+    await step(page)
+      .getByRole('checkbox', { name: /^close/ })
+      .uncheck();
+    await step(page)
+      .getByText(/^1 prompt, up to \d/)
+      .waitFor();
+    await step(page).getByRole('button', { name: 'Compute it here' }).click();
+    await step(page).getByRole('heading', { name: 'doors.json, relation by relation' }).waitFor();
+    await step(page).getByText('Prompts: 1 of your own, from doors.json; no edits.').waitFor();
+    await done(page).waitFor();
+    await expectAccessible(page);
+    await step(page).getByRole('radio', { name: 'Layers', exact: true }).check();
+    await step(page)
+      .getByText(/^Highest: your own, MLP, in L\d/)
+      .waitFor();
+    await step(page).getByRole('radio', { name: 'came with the model' }).first().check();
+    await step(page).getByRole('radio', { name: 'who it is about' }).check();
+    await step(page)
+      .getByText(/^Against the same prompts about PersonX. MLP: with a name/)
+      .waitFor();
+    await expectAccessible(page);
+    await step(page).getByRole('radio', { name: 'Map', exact: true }).check();
+  });
+
   test('maps the default example: what it is about and what the model says are there', async () => {
     const { page, address } = opened();
     await page.goto(`${address}#/locate`);

@@ -48,12 +48,12 @@ describe('sets as they are shown', () => {
   });
 
   test('every line is a row for each layer, a band of one prompt empty', () => {
-    const lines = toCsv(setRows(sets())).trim().split('\r\n');
+    const lines = toCsv(setRows(sets(), null)).trim().split('\r\n');
     expect(lines).toHaveLength(1 + (2 + 4) * 2);
-    expect(lines).toContain('fact,a,1,effect,mlp,1,3,,1');
-    expect(lines.some((line) => line.startsWith('commonsense,,2,effect,mlp,0,0.5,'))).toBe(true);
-    const persons = toCsv(setRows({ ...sets(), decoupling: persons3() }));
-    expect(persons).toContain('person,removed,2,overlap,mlp,0,0.5,');
+    expect(lines).toContain(',fact,a,1,effect,mlp,1,3,,1');
+    expect(lines.some((line) => line.startsWith(',commonsense,,2,effect,mlp,0,0.5,'))).toBe(true);
+    const persons = toCsv(setRows({ ...sets(), decoupling: persons3() }, 'own.json'));
+    expect(persons).toContain('own.json,person,removed,2,overlap,mlp,0,0.5,');
   });
 
   test('persons are compared where they were measured, and told apart only by more than both bands together', () => {

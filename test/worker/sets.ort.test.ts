@@ -11,6 +11,7 @@ const PROMPTS = [
   { prompt: 'PersonX sat', subject: 'sat', target: 's', relation: 'xNeed', kind: 'commonsense' },
   { prompt: 'A is', subject: 'A', target: 'b', relation: 'capital', kind: 'fact' },
 ];
+const ASKED = { own: null, relations: ['xNeed', 'capital'], each: 9 };
 const UNEDITED = { patches: undefined, stamp: '' };
 
 let studio: SetsStudio;
@@ -33,7 +34,7 @@ test('figures come prompt by prompt, those about other people after them; what w
     ...[decoupling.named.n, decoupling.personX.n, decoupling.removed.n],
   ];
   const stopped = measureSets(
-    ...([studio, 9, UNEDITED] as const),
+    ...([studio, ASKED, UNEDITED] as const),
     (part) => {
       if (parts.push(part) === 4) controller.abort();
     },
@@ -48,7 +49,7 @@ test('figures come prompt by prompt, those about other people after them; what w
   ]);
   expect(parts[0]).toMatchObject({ asked: 3, askedVariants: 6 });
   const resumed: MeasuredSets[] = [];
-  const whole = await measureSets(studio, 9, UNEDITED, (part) => resumed.push(part), {});
+  const whole = await measureSets(studio, ASKED, UNEDITED, (part) => resumed.push(part), {});
   expect(resumed).toHaveLength(5);
   expect(counts(whole)).toEqual([3, 2, 2, 2]);
   expect(whole.relations).toEqual(parts[3].relations);

@@ -1,0 +1,76 @@
+import type { OnProgress, Version } from './api-call.ts';
+import type {
+  LocateApi,
+  Located,
+  LocatePart,
+  LocateRequest,
+  LocationSettings,
+  MeasuredSets,
+  PromptSet,
+  Recalled,
+  Seen,
+  SetsAsked,
+  StoredSets,
+} from './api-locate.ts';
+import type { Jobs } from './jobs.ts';
+import { locateAnswer, lookThrough, recallLayers, type StandingEdits } from './locating.ts';
+import { measureSets, readModelPrompts, readOwnPrompts, readStoredSets } from './sets.ts';
+import type { Studio } from './studio.ts';
+
+/** The engine's answers to where things are held: questions about an open model as it stands. */
+export abstract class LocateEngine implements LocateApi {
+  protected abstract readonly jobs: Jobs;
+
+  /** @throws EditorError `no-device` where no model is open */
+  protected abstract get studio(): Studio;
+
+  /** A version by what makes it so: taken at once, so that both belong together. */
+  protected abstract standing(version: Version): StandingEdits;
+
+  locate(
+    request: LocateRequest,
+    version: Version,
+    settings: LocationSettings,
+    job: number,
+    onProgress: OnProgress,
+    onPart: (part: LocatePart) => void,
+  ): Promise<Located> {
+    return this.jobs.run(job, onProgress, (watch) =>
+      locateAnswer(this.studio.model, request, settings, this.standing(version), onPart, watch),
+    );
+  }
+
+  recall(request: LocateRequest, version: Version, job: number): Promise<Recalled> {
+    return this.jobs.run(job, null, (watch) => recallLayers(this.studio.model, request, this.standing(version), watch));
+  }
+
+  lens(request: LocateRequest, version: Version, job: number, onProgress: OnProgress): Promise<Seen> {
+    return this.jobs.run(job, onProgress, (watch) =>
+      lookThrough(this.studio.model, request, this.standing(version), watch),
+    );
+  }
+
+  async storedSets(): Promise<StoredSets | null> {
+    return readStoredSets(this.studio);
+  }
+
+  async modelPrompts(): Promise<PromptSet | null> {
+    return readModelPrompts(this.studio);
+  }
+
+  async readPrompts(file: File): Promise<PromptSet> {
+    return readOwnPrompts(this.studio, file);
+  }
+
+  measureSets(
+    asked: SetsAsked,
+    version: Version,
+    job: number,
+    onProgress: OnProgress,
+    onPart: (sets: MeasuredSets) => void,
+  ): Promise<MeasuredSets> {
+    return this.jobs.run(job, onProgress, (watch) =>
+      measureSets(this.studio, asked, this.standing(version), onPart, watch),
+    );
+  }
+}
