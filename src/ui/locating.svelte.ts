@@ -1,10 +1,10 @@
 import type { Example, Opened } from '../worker/api.ts';
-import { usualWindow, type LocationKind } from '../worker/api-locate.ts';
+import { usualWindow, type LocationKind, type Question } from '../worker/api-locate.ts';
 import type { EngineClient } from '../worker/client.ts';
 import type { OnTenth } from './job.svelte.ts';
 import { offerSubject, toDraft, type Draft } from './request.ts';
 import { Sets } from './sets.svelte.ts';
-import { Tracing, type Question } from './tracing.svelte.ts';
+import { Tracing } from './tracing.svelte.ts';
 
 /** Where the step finds what it asks about. */
 export interface LocatingContext {
@@ -27,7 +27,10 @@ export type Moment = (typeof MOMENTS)[number];
 
 /** The second step: where the answer is held, and from there the layers to edit. */
 export class Locating {
+  readonly #client: EngineClient;
   readonly #context: LocatingContext;
+  /** Whether an earlier visit has been looked for. */
+  #sought = false;
   /** The prompt that is asked. */
   readonly here: Tracing;
   /** Another one beside it, to compare. */
@@ -54,6 +57,7 @@ export class Locating {
   used = $state.raw<readonly number[] | null>(null);
 
   constructor(client: EngineClient, context: LocatingContext, onTenth: OnTenth) {
+    this.#client = client;
     this.#context = context;
     this.here = new Tracing(client, onTenth);
     this.beside = new Tracing(client, onTenth);
@@ -108,6 +112,21 @@ export class Locating {
     // Windows of different widths are not comparable.
     const { question } = this.beside;
     if (question && question.window !== asked.window) await this.#runBeside({ ...question, window: asked.window });
+    else await this.#keep();
+  }
+
+  /** Shows what an earlier visit has traced, once, unless something was asked since. */
+  async restore(): Promise<void> {
+    if (this.#sought) return;
+    this.#sought = true;
+    const kept = await this.#client.keptTracing(this.#draft.prompt).catch(() => null);
+    if (!kept || this.here.question) return;
+    const { here, beside } = kept;
+    this.here.restore(here);
+    if (beside) this.beside.restore(beside);
+    this.ownWindow = here.question.window;
+    if (here.question.prompt !== this.#draft.prompt) return;
+    Object.assign(this, { subject: here.question.subject, answer: here.question.target });
   }
 
   /** Shows the answer with the edits, without them, or the difference: then the untouched model is asked the same. */
@@ -122,7 +141,7 @@ export class Locating {
   /** Traces an example's own answer beside it; without one, nothing is beside it. */
   async compareWith(example: Example | null): Promise<void> {
     this.beside.forget();
-    if (!example) return;
+    if (!example) return this.#keep();
     const { prompt, subject } = toDraft(example);
     await this.#runBeside({ prompt, subject, target: '', version: 'edited', window: this.window });
   }
@@ -145,5 +164,12 @@ export class Locating {
 
   async #runBeside(question: Question): Promise<void> {
     await this.beside.run(question, this.kind, this.#depth);
+    await this.#keep();
+  }
+
+  /** For another visit. What can't be kept stays on the screen; that the store refuses is told by a notice. */
+  async #keep(): Promise<void> {
+    const { traced: here } = this.here;
+    if (here) await this.#client.keepTracing({ here, beside: this.beside.traced }).catch(() => undefined);
   }
 }

@@ -1,6 +1,7 @@
 import { toEditorError, type EditorError } from '../base/errors.ts';
 import {
   firstOfEach,
+  type KeptSets,
   type MeasuredSets,
   type PromptSet,
   type SetsAsked,
@@ -30,8 +31,10 @@ export class Sets {
   stored = $state.raw<StoredSets | null | undefined>(undefined);
   /** Computed in this page, as far as that has come. */
   measured = $state.raw<MeasuredSets | null>(null);
-  /** When that ended, in milliseconds since 1970; null while it runs. */
+  /** When that ended, in milliseconds since 1970; null from its first figures to its last. */
   measuredAt = $state<number | null>(null);
+  /** Whether it is from an earlier visit. */
+  restored = $state(false);
   error = $state.raw<EditorError | null>(null);
 
   /** Prompts that came with the model; null without any, undefined as long as that isn't known. */
@@ -79,6 +82,7 @@ export class Sets {
     this.#asked = true;
     try {
       this.offered = await this.#client.modelPrompts();
+      this.#restore(await this.#client.keptSets());
       this.stored = await this.#client.storedSets();
     } catch (thrown) {
       this.#asked = false;
@@ -111,7 +115,7 @@ export class Sets {
 
   /** Measures on the model as it stands. What has come stays when it is stopped. */
   async run(): Promise<void> {
-    Object.assign(this, { error: null, measuredAt: null, source: 'measured' });
+    Object.assign(this, { error: null, source: 'measured' });
     const relations = this.relations.map(({ relation }) => relation).filter((each) => !this.leftOut.includes(each));
     const asked: SetsAsked = { own: this.usesOwn ? this.own : null, relations, each: this.each };
     // Parts come by another way than the whole: one may come after it.
@@ -120,21 +124,37 @@ export class Sets {
     const outcome = await this.job.run('measure sets', async (watch) => {
       const hear = (part: MeasuredSets) => {
         if (!isOpen || watch.signal?.aborted) return;
-        this.measured = part;
         fresh += 1;
+        Object.assign(this, { measured: part, measuredAt: null, restored: false });
         if (variantsIn(part) === 0) this.secondsPerPrompt = this.job.seconds / fresh;
       };
-      this.measured = await this.#client.measureSets(asked, 'edited', hear, watch);
+      return this.#client.measureSets(asked, 'edited', hear, watch);
     });
     isOpen = false;
     if (this.job.running) return;
-    this.measuredAt = Date.now();
     if (outcome.state === 'failed') this.error = outcome.error;
+    if (outcome.state === 'done') Object.assign(this, { measured: outcome.value, restored: false });
+    else if (fresh === 0) return;
+    this.measuredAt = Date.now();
+    await this.#keep();
   }
 
   /** Stops what runs. Returns whether anything did. */
   cancel(): boolean {
     return this.job.cancel();
+  }
+
+  #restore(kept: KeptSets | null): void {
+    if (!kept || this.measured || this.job.running) return;
+    const { sets: measured, computedAt: measuredAt, secondsPerPrompt } = kept;
+    Object.assign(this, { measured, measuredAt, secondsPerPrompt, restored: true });
+  }
+
+  /** For another visit. What can't be kept stays on the screen; that the store refuses is told by a notice. */
+  async #keep(): Promise<void> {
+    const { measured: sets, measuredAt: computedAt, secondsPerPrompt } = this;
+    if (!sets || computedAt === null) return;
+    await this.#client.keepSets({ sets, computedAt, secondsPerPrompt }).catch(() => undefined);
   }
 }
 

@@ -1,30 +1,20 @@
 import type { EditorError } from '../base/errors.ts';
 import type { Watch } from '../base/tasks.ts';
-import type { Version } from '../worker/api.ts';
 import type {
   LocateCase,
   LocatePart,
   LocateRequest,
   LocationKind,
   LocationMap,
+  Question,
   Recalled,
   Seen,
+  TracedAnswer,
 } from '../worker/api-locate.ts';
 import type { EngineClient } from '../worker/client.ts';
 import { Job, type OnTenth } from './job.svelte.ts';
 import { emptyMap, KINDS, withBlock } from './location.ts';
 import { continueSentence } from './sentence.ts';
-
-/** What is asked about one prompt. */
-export interface Question {
-  readonly prompt: string;
-  readonly subject: string;
-  /** Empty for what the model says. */
-  readonly target: string;
-  readonly version: Version;
-  /** Layers of modules that are restored together. */
-  readonly window: number;
-}
 
 /** Where one answer is held, as far as that is known: cells as they come, and what came when it was stopped. */
 export class Tracing {
@@ -41,6 +31,8 @@ export class Tracing {
   /** When it was computed, in milliseconds since 1970; null while it is. */
   computedAt = $state<number | null>(null);
   stopped = $state(false);
+  /** Whether it is from an earlier visit. */
+  restored = $state(false);
   error = $state.raw<EditorError | null>(null);
 
   constructor(client: EngineClient, onTenth: OnTenth) {
@@ -64,6 +56,21 @@ export class Tracing {
     this.error = outcome.state === 'failed' ? outcome.error : null;
   }
 
+  /** What has come, as far as it can be shown again; null without any cells, and while it runs. */
+  get traced(): TracedAnswer | null {
+    const { question, item, map, stamp, recalled, seen, computedAt, job, error } = this;
+    if (!question || !item || !map || computedAt === null || job.running) return null;
+    const stopped = this.stopped || error !== null;
+    return { question, item, map, stamp, recalled, seen, computedAt, seconds: job.seconds, stopped };
+  }
+
+  /** Shows what was traced before. */
+  restore({ seconds, ...traced }: TracedAnswer): void {
+    this.forget();
+    Object.assign(this, { ...traced, restored: true });
+    this.job.seconds = seconds;
+  }
+
   /** Stops; what has come stays. Returns whether anything ran. */
   cancel(): boolean {
     return this.job.cancel();
@@ -73,7 +80,7 @@ export class Tracing {
   forget(): void {
     this.job.cancel();
     Object.assign(this, { question: null, item: null, stamp: '', map: null, recalled: null, seen: null });
-    Object.assign(this, { computedAt: null, stopped: false, error: null });
+    Object.assign(this, { computedAt: null, stopped: false, restored: false, error: null });
   }
 
   async #ask({ prompt, subject, target, version, window }: Question, first: LocationKind, depth: number, watch: Watch) {
@@ -94,7 +101,7 @@ export class Tracing {
   }
 
   /** What the model says of itself, without the end of its sentence. */
-  async #answer(prompt: string, version: Version, signal: AbortSignal): Promise<string> {
+  async #answer(prompt: string, version: Question['version'], signal: AbortSignal): Promise<string> {
     const text = await continueSentence(this.#client, prompt, version, GREEDY, signal);
     return text.trim().replace(/[.!?”"]+$/, '');
   }

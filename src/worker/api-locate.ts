@@ -74,6 +74,44 @@ export interface MeasuredSets extends RelationSummaries {
   readonly askedVariants: number;
 }
 
+/** What is asked about one prompt. */
+export interface Question {
+  readonly prompt: string;
+  readonly subject: string;
+  /** Empty for what the model says. */
+  readonly target: string;
+  readonly version: Version;
+  /** Layers of modules that are restored together. */
+  readonly window: number;
+}
+
+/** An answer as it was traced, as far as that came. Plain data. */
+export interface TracedAnswer extends Measured {
+  readonly question: Question;
+  readonly map: LocationMap;
+  readonly recalled: Recalled | null;
+  readonly seen: Seen | null;
+  /** In milliseconds since 1970. */
+  readonly computedAt: number;
+  readonly seconds: number;
+  /** Whether cells are missing, because it was stopped or failed. */
+  readonly stopped: boolean;
+}
+
+/** What was traced last, to be shown again on another visit. Plain data. */
+export interface KeptTracing {
+  readonly here: TracedAnswer;
+  readonly beside: TracedAnswer | null;
+}
+
+/** What was measured last of sets, to be shown again on another visit. Plain data. */
+export interface KeptSets {
+  readonly sets: MeasuredSets;
+  /** In milliseconds since 1970. */
+  readonly computedAt: number;
+  readonly secondsPerPrompt: number | null;
+}
+
 /** What a map consists of, in the order in which it becomes known. */
 export type LocatePart =
   | ({ readonly kind: 'case' } & Measured)
@@ -117,4 +155,10 @@ export interface LocateApi {
     onProgress: OnProgress,
     onPart: (sets: MeasuredSets) => void,
   ): Promise<MeasuredSets>;
+  /** Keeps what was traced for another visit: the latest of each of the last few prompts. */
+  keepTracing(tracing: KeptTracing): Promise<void>;
+  /** What was traced last of a prompt, or else of any; null where nothing was. */
+  keptTracing(prompt: string): Promise<KeptTracing | null>;
+  keepSets(sets: KeptSets): Promise<void>;
+  keptSets(): Promise<KeptSets | null>;
 }

@@ -21,6 +21,8 @@ import type {
   Version,
 } from './api.ts';
 import type {
+  KeptSets,
+  KeptTracing,
   Located,
   LocatePart,
   LocateRequest,
@@ -137,6 +139,22 @@ export class EngineClient {
     return this.#call('measure sets', watch, (engine, job, onProgress) =>
       engine.measureSets(asked, version, job, onProgress, proxy(onPart)),
     );
+  }
+
+  keepTracing(tracing: KeptTracing): Promise<void> {
+    return this.#call('keep what was traced', undefined, (engine) => engine.keepTracing(tracing));
+  }
+
+  keptTracing(prompt: string): Promise<KeptTracing | null> {
+    return this.#call('find what was traced', undefined, (engine) => engine.keptTracing(prompt));
+  }
+
+  keepSets(sets: KeptSets): Promise<void> {
+    return this.#call('keep the sets', undefined, (engine) => engine.keepSets(sets));
+  }
+
+  keptSets(): Promise<KeptSets | null> {
+    return this.#call('find the sets', undefined, (engine) => engine.keptSets());
   }
 
   compare(prompt: string, maxTokens: number, watch?: Watch): Promise<Comparison> {

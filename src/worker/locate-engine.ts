@@ -1,5 +1,7 @@
 import type { OnProgress, Version } from './api-call.ts';
 import type {
+  KeptSets,
+  KeptTracing,
   LocateApi,
   Located,
   LocatePart,
@@ -13,6 +15,7 @@ import type {
   StoredSets,
 } from './api-locate.ts';
 import type { Jobs } from './jobs.ts';
+import { findSets, findTracing, keepSets, keepTracing } from './kept.ts';
 import { locateAnswer, lookThrough, recallLayers, type StandingEdits } from './locating.ts';
 import { measureSets, readModelPrompts, readOwnPrompts, readStoredSets } from './sets.ts';
 import type { Studio } from './studio.ts';
@@ -72,5 +75,21 @@ export abstract class LocateEngine implements LocateApi {
     return this.jobs.run(job, onProgress, (watch) =>
       measureSets(this.studio, asked, this.standing(version), onPart, watch),
     );
+  }
+
+  async keepTracing(tracing: KeptTracing): Promise<void> {
+    await keepTracing(this.studio, tracing);
+  }
+
+  async keptTracing(prompt: string): Promise<KeptTracing | null> {
+    return findTracing(this.studio, prompt);
+  }
+
+  async keepSets(sets: KeptSets): Promise<void> {
+    await keepSets(this.studio, sets);
+  }
+
+  async keptSets(): Promise<KeptSets | null> {
+    return findSets(this.studio);
   }
 }

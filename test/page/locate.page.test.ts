@@ -188,6 +188,26 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
     await expectAccessible(page);
   });
 
+  test('shows what was traced and measured again after a reload', async () => {
+    const { page } = opened();
+    const cells = await here(page);
+    await page.reload();
+    await step(page)
+      .getByText(/^Computed earlier, on .*\.$/)
+      .waitFor();
+    await page.getByRole('grid', { name: /^Recall.*capital of France/ }).waitFor();
+    expect(await here(page)).toBe(cells);
+    await step(page)
+      .getByText(/^\d+ cells, about [\d.]+ s\.$/)
+      .waitFor();
+    await step(page).getByRole('radio', { name: 'Relations', exact: true }).check();
+    await step(page).getByRole('heading', { name: 'doors.json, relation by relation' }).waitFor();
+    await step(page)
+      .getByText(/^Computed earlier, on/)
+      .waitFor();
+    await step(page).getByRole('radio', { name: 'Map', exact: true }).check();
+  });
+
   test('offers other words when the prompt is not about these', async () => {
     const { page } = opened();
     await page.getByRole('textbox', { name: /^What the prompt is about/ }).fill('the drawbridge');

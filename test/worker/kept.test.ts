@@ -1,0 +1,84 @@
+import 'fake-indexeddb/auto';
+import { describe, expect, test } from 'vitest';
+import { memoryDatabase, openDatabase, withFallback } from '../../src/store/database.ts';
+import type { KeptTracing, MeasuredSets, TracedAnswer } from '../../src/worker/api-locate.ts';
+import {
+  findSets,
+  findTracing,
+  keepSets,
+  keepTracing,
+  MOST_TRACINGS,
+  type KeepingStudio,
+} from '../../src/worker/kept.ts';
+import { faultOf } from '../support/faults.ts';
+
+/** Of a model nothing matters here but its fingerprint. */
+const of = (hash: string, database: KeepingStudio['database']) => ({ model: { hash }, database }) as KeepingStudio;
+
+/** A map of one cell. */
+function traced(prompt: string, computedAt: number): TracedAnswer {
+  const score = { probability: 0.5, logProbability: Math.log(0.5) };
+  const cells = { probability: Float64Array.of(computedAt), logProbability: Float64Array.of(-1) };
+  return {
+    ...{ question: { prompt, subject: 'it', target: '', version: 'edited', window: 3 }, stamp: '', computedAt },
+    item: {
+      ...{ prompt, subject: 'it', target: ' so', targetFrom: 'model', ids: [1], tokens: ['it'] },
+      ...{ subjectRange: [0, 1], targetIds: [2] },
+    },
+    map: { tokens: 1, layers: 1, high: score, low: score, draws: 4, noiseLevel: 0.3, kinds: { hidden: cells } },
+    ...{ recalled: null, seen: null, seconds: 2, stopped: false },
+  };
+}
+
+const kept = (prompt: string, computedAt: number, beside: TracedAnswer | null = null): KeptTracing => ({
+  here: traced(prompt, computedAt),
+  beside,
+});
+
+describe('what was traced', () => {
+  test('is found again by its prompt, or else the latest, on the same model', async () => {
+    const database = await openDatabase('tracings');
+    const [one, other] = [of('a', database), of('b', database)];
+    expect(await findTracing(one, 'it opens')).toBeNull();
+    await keepTracing(one, kept('it opens', 1));
+    await keepTracing(one, kept('it shuts', 2, traced('Paris', 3)));
+    await keepTracing(other, kept('it opens', 4));
+    expect(await findTracing(one, 'it opens')).toEqual(kept('it opens', 1));
+    expect(await findTracing(one, 'it falls')).toEqual(kept('it shuts', 2, traced('Paris', 3)));
+    expect((await findTracing(other, 'it falls'))?.here.map.kinds.hidden?.probability).toEqual(Float64Array.of(4));
+  });
+
+  test('gives way to what is traced of the same prompt, and to later prompts', async () => {
+    const database = await openDatabase('few');
+    const studio = of('a', database);
+    for (let i = 1; i <= MOST_TRACINGS + 3; i++) await keepTracing(studio, kept(`it ${Math.max(3, i)}`, i));
+    expect((await database.keys('records', 'tracings:')).length).toBe(MOST_TRACINGS);
+    expect((await findTracing(studio, 'it 3'))?.here.question.prompt).toBe(`it ${MOST_TRACINGS + 3}`);
+    expect((await findTracing(studio, 'it 5'))?.here.computedAt).toBe(5);
+  });
+
+  test('is refused with a code where nothing can be kept, and kept for the session behind a fallback', async () => {
+    const closed = await openDatabase('closed');
+    closed.close();
+    expect(await faultOf(() => keepTracing(of('a', closed), kept('it', 1)))).toMatchObject({ code: 'quota' });
+    const refusals: string[] = [];
+    const studio = of(
+      'a',
+      withFallback({ ...memoryDatabase(), put: closed.put }, ({ code }) => refusals.push(code)),
+    );
+    await keepTracing(studio, kept('it', 1));
+    expect((await findTracing(studio, 'it'))?.here.computedAt).toBe(1);
+    expect(refusals).toEqual(['quota']);
+  });
+});
+
+test('of sets the latest are kept', async () => {
+  const studio = of('a', memoryDatabase());
+  const sets = { stamp: '', asked: 3 } as unknown as MeasuredSets;
+  expect(await findSets(studio)).toBeNull();
+  await keepSets(studio, { sets, computedAt: 1, secondsPerPrompt: null });
+  await keepSets(studio, { sets: { ...sets, asked: 4 }, computedAt: 2, secondsPerPrompt: 0.5 });
+  expect(await findSets(studio)).toMatchObject({ sets: { asked: 4 }, secondsPerPrompt: 0.5 });
+  expect(await findSets(of('b', studio.database))).toBeNull();
+  expect(await studio.database.keys('records', 'measured-sets:')).toHaveLength(1);
+});
