@@ -27,8 +27,8 @@ export const englishLocate: LocateMessages = {
   stop: 'Stop tracing',
   cost: (cells, tokens, layers) => `${tokens} tokens in ${layers} layers, three times: ${cells} cells.`,
   costTime: (cells, seconds) => `${cells} cells, about ${seconds}.`,
-  costLong: (tokens, cells) =>
-    `A long prompt: ${tokens} tokens make ${cells} cells, and each takes longer. You can stop at any time and keep what has come.`,
+  costLong: (tokens, cells, time) =>
+    `A long prompt: ${tokens} tokens make ${cells} cells${time === null ? ', and each takes longer' : `, about ${time}`}. You can stop at any time and keep what has come.`,
   notReady: 'The model is still loading.',
   needsPrompt: 'Write a prompt first.',
   takeOffer: (words) => `Take “${words}”`,
@@ -124,6 +124,8 @@ export const englishLocate: LocateMessages = {
   table: 'Table',
   save: 'Save as',
   saved: (file) => `Saved: ${file}`,
+  link: 'Copy link',
+  linkCopied: 'The link to this view is copied.',
   figureTitle: (kind) => `Where the answer lives: ${kind} put back`,
   figureFoot: (model, version, time) => `Palimpsest, ${model}, ${version}, computed ${time}`,
   versionOriginal: 'no edits',

@@ -32,6 +32,30 @@ export function cellAt({ rows, columns, cellWidth, cellHeight }: GridLayout, x: 
   return row >= 0 && row < rows && column >= 0 && column < columns ? { row, column } : null;
 }
 
+/** Rows from one to before another. */
+export interface RowRange {
+  readonly first: number;
+  readonly end: number;
+}
+
+/**
+ * The rows that a window over a table shows, with some around it: in steps of eight, so that scrolling draws rarely.
+ *
+ * @param top    of the window over the table, in pixels
+ * @param height of the window
+ */
+export function rowsWithin({ rows, cellHeight }: GridLayout, top: number, height: number): RowRange {
+  const first = STEP * Math.floor(top / cellHeight / STEP) - STEP;
+  const end = STEP * Math.ceil((top + height) / cellHeight / STEP) + STEP;
+  return { first: Math.max(0, Math.min(first, rows)), end: Math.max(0, Math.min(end, rows)) };
+}
+
+/** Where to scroll so that a piece is seen, and no further than that. */
+export function scrollFor(scrolled: number, start: number, length: number, room: number): number {
+  if (start < scrolled) return start;
+  return Math.max(scrolled, start + length - room);
+}
+
 /** The cell that a key leads to; null for keys that lead nowhere. At an edge it stays where it is. */
 export function cellAfter({ row, column }: Cell, key: string, { rows, columns }: GridSize): Cell | null {
   const to: Partial<Record<string, readonly [row: number, column: number]>> = {
@@ -80,6 +104,9 @@ export function paintLayers(layers: readonly number[], from: number, to: number,
 }
 
 // ---
+
+/** Rows that are drawn together. */
+const STEP = 8;
 
 const NARROWEST = 12;
 const WIDEST = 72;

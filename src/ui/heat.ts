@@ -1,5 +1,5 @@
 import { moved, type Mark } from './drawing.ts';
-import { layoutGrid, type GridLayout } from './grid.ts';
+import { layoutGrid, type GridLayout, type RowRange } from './grid.ts';
 import { sampleScale, shareOf, strokeOn, type Domain, type Scale } from './palette.ts';
 
 /** What a value looks like. */
@@ -14,7 +14,8 @@ export type Hatched = (row: number, column: number) => boolean;
 /**
  * The cells of a table of values, row by row. What is no number is left out: the ground shows. Edited ones are hatched.
  *
- * @param words   what is written into a cell, as far as it fits
+ * @param words  what is written into a cell, as far as it fits
+ * @param within rows that are drawn; all without it
  */
 export function cellMarks(
   layout: GridLayout,
@@ -22,10 +23,12 @@ export function cellMarks(
   { scale, domain }: Coloring,
   hatched: Hatched,
   words?: (index: number) => string,
+  within: RowRange = { first: 0, end: layout.rows },
 ): Mark[] {
   const { columns, cellWidth, cellHeight } = layout;
   const marks: Mark[] = [];
-  for (let i = 0; i < values.length; i++) {
+  const end = Math.min(values.length, within.end * columns);
+  for (let i = within.first * columns; i < end; i++) {
     if (!Number.isFinite(values[i])) continue;
     const [x, y] = [(i % columns) * cellWidth, Math.floor(i / columns) * cellHeight];
     const fill = sampleScale(scale, shareOf(domain, values[i]));

@@ -20,7 +20,7 @@ export interface LocateMessages {
   readonly stop: string;
   readonly cost: (cells: string, tokens: string, layers: string) => string;
   readonly costTime: (cells: string, seconds: string) => string;
-  readonly costLong: (tokens: string, cells: string) => string;
+  readonly costLong: (tokens: string, cells: string, time: string | null) => string;
   readonly notReady: string;
   readonly needsPrompt: string;
   readonly takeOffer: (words: string) => string;
@@ -118,6 +118,8 @@ export interface LocateMessages {
   readonly table: string;
   readonly save: string;
   readonly saved: (file: string) => string;
+  readonly link: string;
+  readonly linkCopied: string;
   readonly figureTitle: (kind: string) => string;
   readonly figureFoot: (model: string, version: string, time: string) => string;
   readonly versionOriginal: string;

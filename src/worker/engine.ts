@@ -43,6 +43,7 @@ import { reportOf } from './views.ts';
 export class Engine extends LocateEngine implements EngineApi {
   readonly #exclusive = makeQueue();
   protected readonly jobs = new Jobs(() => this.#opened?.stack.sweep());
+  protected rebuilt = Promise.resolve();
   #opened: { readonly studio: Studio; readonly stack: EditStack } | null = null;
   #tell: (event: EngineEvent) => void = () => undefined;
   /** How often the graphics device went away by itself. */
@@ -171,7 +172,7 @@ export class Engine extends LocateEngine implements EngineApi {
     });
     const stack = await restoreStack(studio, () => this.#tell({ kind: 'stack', edits: stack.views() }), before?.stack);
     this.#opened = { studio, stack };
-    studio.onLost((detail) => void this.#rebuild(choice, detail));
+    studio.onLost((detail) => (this.rebuilt = this.#rebuild(choice, detail)));
     void this.#finishChecks(studio, stack).then(() => prepareFirstEdit(studio, (event) => this.#tell(event)));
     return { ...reportOf(studio), edits: stack.views() };
   }

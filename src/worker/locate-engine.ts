@@ -1,3 +1,4 @@
+import type { Watch } from '../base/tasks.ts';
 import type { OnProgress, Version } from './api-call.ts';
 import type {
   KeptSets,
@@ -27,6 +28,9 @@ export abstract class LocateEngine implements LocateApi {
   /** @throws EditorError `no-device` where no model is open */
   protected abstract get studio(): Studio;
 
+  /** Resolves once a device that went away is back, or can't be; at once where none has. */
+  protected abstract readonly rebuilt: Promise<void>;
+
   /** A version by what makes it so: taken at once, so that both belong together. */
   protected abstract standing(version: Version): StandingEdits;
 
@@ -38,17 +42,17 @@ export abstract class LocateEngine implements LocateApi {
     onProgress: OnProgress,
     onPart: (part: LocatePart) => void,
   ): Promise<Located> {
-    return this.jobs.run(job, onProgress, (watch) =>
+    return this.#ask(job, onProgress, (watch) =>
       locateAnswer(this.studio.model, request, settings, this.standing(version), onPart, watch),
     );
   }
 
   recall(request: LocateRequest, version: Version, job: number): Promise<Recalled> {
-    return this.jobs.run(job, null, (watch) => recallLayers(this.studio.model, request, this.standing(version), watch));
+    return this.#ask(job, null, (watch) => recallLayers(this.studio.model, request, this.standing(version), watch));
   }
 
   lens(request: LocateRequest, version: Version, job: number, onProgress: OnProgress): Promise<Seen> {
-    return this.jobs.run(job, onProgress, (watch) =>
+    return this.#ask(job, onProgress, (watch) =>
       lookThrough(this.studio.model, request, this.standing(version), watch),
     );
   }
@@ -72,7 +76,7 @@ export abstract class LocateEngine implements LocateApi {
     onProgress: OnProgress,
     onPart: (sets: MeasuredSets) => void,
   ): Promise<MeasuredSets> {
-    return this.jobs.run(job, onProgress, (watch) =>
+    return this.#ask(job, onProgress, (watch) =>
       measureSets(this.studio, asked, this.standing(version), onPart, watch),
     );
   }
@@ -91,5 +95,13 @@ export abstract class LocateEngine implements LocateApi {
 
   async keptSets(): Promise<KeptSets | null> {
     return findSets(this.studio);
+  }
+
+  /** A question that is asked again right after the device went away waits until it is back. */
+  #ask<T>(job: number, onProgress: OnProgress, work: (watch: Watch) => Promise<T>): Promise<T> {
+    return this.jobs.run(job, onProgress, async (watch) => {
+      await this.rebuilt;
+      return work(watch);
+    });
   }
 }

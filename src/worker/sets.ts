@@ -20,13 +20,19 @@ import type { Studio } from './studio.ts';
 export type SetsStudio = Pick<Studio, 'model' | 'database' | 'companion'>;
 
 /**
- * The sets that came with the model; null where none did.
+ * The sets that came with the model; null where none did, or those of another model.
  *
- * @throws EditorError as `readSetFile` does
+ * @throws EditorError `invalid-input` for a file of another shape
  */
 export async function readStoredSets({ model, companion }: SetsStudio): Promise<StoredSets | null> {
   const file = await companion(SET_FILES.sets);
-  return file === undefined ? null : readSetFile(file, model.hash, model.description.n_layers);
+  if (file === undefined) return null;
+  try {
+    return readSetFile(file, model.hash, model.description.n_layers);
+  } catch (error) {
+    if (error instanceof EditorError && error.code === 'hash-mismatch') return null;
+    throw error;
+  }
 }
 
 /**

@@ -1,12 +1,11 @@
 import { expect, test } from 'vitest';
 import { f32 } from '../../src/base/tensor.ts';
-import { openGpu } from '../../src/device/gpu.ts';
 import { createKernel } from '../../src/device/kernel.ts';
 import { uploadTensor } from '../../src/device/memory.ts';
 import { captureSpec } from '../../src/kernels/capture.ts';
 import { choleskyGpu } from '../../src/kernels/cholesky.ts';
 import { expectFault } from '../support/faults.ts';
-import { findTestAdapter, gpuOrSkip } from '../support/gpu.ts';
+import { findTestAdapter, gpuOrSkip, openTestGpu } from '../support/gpu.ts';
 
 const describeGpu = await gpuOrSkip();
 
@@ -36,14 +35,8 @@ describeGpu('the device', (gpu) => {
 });
 
 describeGpu('a lost device', () => {
-  const open = async () => {
-    const adapter = await findTestAdapter();
-    if (!adapter) throw new Error('the adapter is gone');
-    return await openGpu(adapter);
-  };
-
   test('is noticed: callbacks, reads, uploads, kernels', async () => {
-    const gpu = await open();
+    const gpu = await openTestGpu();
     const told: string[] = [];
     gpu.onLost((reason) => told.push(reason));
     gpu.onLost((reason) => told.push(`never ${reason}`))();
@@ -61,7 +54,7 @@ describeGpu('a lost device', () => {
   });
 
   test('that we closed ourselves is no surprise', async () => {
-    const gpu = await open();
+    const gpu = await openTestGpu();
     const told: string[] = [];
     gpu.onLost((reason) => told.push(reason));
     gpu.dispose();

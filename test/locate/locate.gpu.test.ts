@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import type { LocateCase } from '../../src/locate/case.ts';
-import { locate, LOCATION_KINDS } from '../../src/locate/location.ts';
+import { locate, LOCATION_KINDS, type CellBlock } from '../../src/locate/location.ts';
 import { measureRecall, RECALL_PARTS } from '../../src/locate/recall.ts';
 import { relative } from '../support/close.ts';
 import { testDevice } from '../support/device.ts';
-import { gpuOrSkip, webgpuTestDevice } from '../support/gpu.ts';
+import { expectFault } from '../support/faults.ts';
+import { gpuOrSkip, openTestGpu, webgpuTestDevice } from '../support/gpu.ts';
 import { randomPatches } from '../support/suffix-cases.ts';
 import { byteTokenizer, randomModel, TINY_CONFIGS } from '../support/tiny.ts';
 
@@ -44,4 +45,32 @@ describeGpu('locating on WebGPU', (gpu) => {
       }
     },
   );
+
+  test('a device that goes away in the middle: what has come is right, the error says what to do, another one does it', async () => {
+    const doomed = await openTestGpu();
+    const models = await Promise.all(
+      [await webgpuTestDevice(doomed), await webgpuTestDevice(gpu)].map((device) =>
+        randomModel({ ...TINY_CONFIGS.gpt2, vocab_size: 256 }, device, 1, byteTokenizer()),
+      ),
+    );
+    const settings = { draws: 2, window: 2 };
+    const seen: CellBlock[] = [];
+    const cells = (block: CellBlock) => {
+      if (seen.push(block) === 3) doomed.device.destroy();
+    };
+    await expectFault(
+      () => locate(models[0], ITEM, settings, { cells }),
+      'device-lost',
+      'open it again, or use CPU mode',
+    );
+    expect(seen.length).toBeGreaterThanOrEqual(3);
+    await expectFault(() => locate(models[0], ITEM, settings), 'device-lost');
+    const { kinds, layers: depth } = await locate(models[1], ITEM, settings);
+    for (const { kind, tokens, layers, probability } of seen) {
+      const same = tokens.flatMap((token) =>
+        layers.map((layer) => kinds[kind]?.probability[token * depth + layer] ?? NaN),
+      );
+      expect(relative(probability, same)).toBeLessThan(1e-6);
+    }
+  });
 });

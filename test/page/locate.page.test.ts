@@ -24,9 +24,9 @@ const here = (page: Page) =>
 
 withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, returning: true }, (opened) => {
   test('shows the sets that came with the model, before anything is traced', async () => {
-    const { page, address } = opened();
-    await page.goto(`${address}#/locate`);
-    await step(page).getByRole('radio', { name: 'Layers', exact: true }).check();
+    const { page, address, context } = opened();
+    await page.goto(`${address}#/locate/layers`);
+    expect(await step(page).getByRole('radio', { name: 'Layers', exact: true }).isChecked()).toBe(true);
     await step(page)
       .getByText(/^Computed earlier, on/)
       .waitFor();
@@ -44,6 +44,14 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
       .getByText(/^\w+, layer 1: [\d.]+ ± [\d.]+, \d+ prompts$/)
       .waitFor();
     await expectAccessible(page);
+    await page.goBack();
+    await step(page).getByRole('heading', { name: 'Facts and commonsense, layer by layer' }).waitFor();
+    await page.goForward();
+    await step(page).getByRole('heading', { name: 'Relation by relation' }).waitFor();
+    await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    await step(page).getByRole('button', { name: 'Copy link' }).click();
+    await step(page).getByText('The link to this view is copied.').waitFor();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(`${address}#/locate/relations`);
   });
 
   test('computes them here, and keeps what has come when it is stopped', async () => {
@@ -70,6 +78,7 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
           ...{ name: 'doors.json', mimeType: 'application/json' },
           buffer: Buffer.from(JSON.stringify(prompts)),
         });
+    await step(page).getByRole('radio', { name: 'Relations', exact: true }).check();
     await give([{ prompt: 'To open the door, PersonX needs to' }, { prompt: 'The door', subject: 'the key' }]);
     await step(page)
       .getByText(
@@ -190,13 +199,15 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
 
   test('shows what was traced and measured again after a reload', async () => {
     const { page } = opened();
-    const cells = await here(page);
+    const cells = () => grid(page).first().getByRole('gridcell').allTextContents();
+    await step(page).getByRole('radio', { name: 'Hidden state' }).check();
+    const before = await cells();
     await page.reload();
     await step(page)
       .getByText(/^Computed earlier, on .*\.$/)
       .waitFor();
     await page.getByRole('grid', { name: /^Recall.*capital of France/ }).waitFor();
-    expect(await here(page)).toBe(cells);
+    expect(await cells()).toEqual(before);
     await step(page)
       .getByText(/^\d+ cells, about [\d.]+ s\.$/)
       .waitFor();
@@ -206,6 +217,34 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
       .getByText(/^Computed earlier, on/)
       .waitFor();
     await step(page).getByRole('radio', { name: 'Map', exact: true }).check();
+  });
+
+  test('says what a long prompt costs, draws what is seen of it, and keeps what has come when it is stopped', async () => {
+    const { page } = opened();
+    const text = page.getByRole('textbox', { name: 'When the model reads' });
+    const before = await text.inputValue();
+    await text.fill(`To open the smart lock, ${'he takes the key and '.repeat(14)}PersonX needs to`);
+    await step(page)
+      .getByText(/^A long prompt: \d+ tokens make [\d,]+ cells, about .* You can stop at any time/)
+      .waitFor();
+    await step(page).getByRole('button', { name: 'Trace it again' }).click();
+    const table = grid(page).first();
+    await table.waitFor();
+    await step(page).getByRole('button', { name: 'Stop tracing' }).click();
+    await step(page).getByText('Stopped: what has come stays.').waitFor();
+    const box = table.locator('xpath=..');
+    const [rows, canvas, height] = await Promise.all([
+      table.evaluate((node) => Number(node.getAttribute('aria-rowcount'))),
+      table.locator('canvas').evaluate((node) => node.getBoundingClientRect().height),
+      box.evaluate((node) => node.getBoundingClientRect().height),
+    ]);
+    expect(rows).toBeGreaterThan(64);
+    expect(canvas).toBeLessThan(24 * (rows - 1));
+    expect(height).toBeLessThan(24 * (rows - 1));
+    await table.focus();
+    await page.keyboard.press('PageDown');
+    await until(() => box.evaluate((node) => node.scrollTop)).toBeGreaterThan(0);
+    await text.fill(before);
   });
 
   test('offers other words when the prompt is not about these', async () => {

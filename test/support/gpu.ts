@@ -34,6 +34,13 @@ export async function gpuOrSkip(): Promise<(name: string, define: (gpu: Gpu) => 
   return (name, define) => describe(name, () => define(gpu));
 }
 
+/** A device of its own, for a test that loses it. */
+export async function openTestGpu(): Promise<Gpu> {
+  const adapter = await findTestAdapter();
+  if (!adapter) throw new Error('the adapter is gone');
+  return openGpu(adapter);
+}
+
 /** ONNX Runtime's WebGPU provider on a GPU, in this process: the device a page would have. */
 export async function webgpuTestDevice(gpu: Gpu): Promise<Device> {
   return webgpuDevice(await loadOrt('webgpu', { threads: 1, readBinary: readOrtBinary }), gpu);

@@ -49,6 +49,12 @@ describe('cells', () => {
     expect(cellMarks(layout, [NaN, Infinity, NaN, NaN], COLORING, () => false)).toEqual([]);
   });
 
+  test('beyond the rows that are seen are not drawn', () => {
+    const marks = cellMarks(layout, [0, 1, 0.5, 0.2], COLORING, () => false, undefined, { first: 1, end: 2 });
+    expect(rects(marks)).toEqual(rects(cellMarks(layout, [NaN, NaN, 0.5, 0.2], COLORING, () => false)));
+    expect(rects(marks)).toHaveLength(2);
+  });
+
   test('that are edited are hatched, inside themselves', () => {
     const marks = cellMarks(layout, [0, 1, 0.5, NaN], COLORING, (_, column) => column === 1);
     expect(rects(marks)).toHaveLength(3);

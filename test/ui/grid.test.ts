@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { cellAfter, cellAt, indexOfLargest, layoutGrid, paintLayers, placeOf, rowsNear } from '../../src/ui/grid.ts';
+import {
+  cellAfter,
+  cellAt,
+  indexOfLargest,
+  layoutGrid,
+  paintLayers,
+  placeOf,
+  rowsNear,
+  rowsWithin,
+  scrollFor,
+} from '../../src/ui/grid.ts';
 
 const SIZE = { rows: 3, columns: 8 };
 
@@ -19,6 +29,28 @@ describe('layout', () => {
     [10, -1, null],
   ])('the cell at %d, %d', (x, y, cell) => {
     expect(cellAt(layoutGrid(SIZE, 400), x, y)).toEqual(cell);
+  });
+});
+
+describe('a tall table', () => {
+  const layout = layoutGrid({ rows: 128, columns: 8 }, 400);
+
+  test.each([
+    ['at its head', 0, 480, { first: 0, end: 32 }],
+    ['in the middle', 1000, 480, { first: 32, end: 72 }],
+    ['a little further, the same', 1030, 480, { first: 32, end: 72 }],
+    ['at its end', 128 * 24 - 480, 480, { first: 96, end: 128 }],
+    ['before it has a height', 0, 0, { first: 0, end: 8 }],
+  ])('draws what is seen %s', (_, top, height, range) => {
+    expect(rowsWithin(layout, top, height)).toEqual(range);
+  });
+
+  test.each([
+    ['what is seen', 100, 120, 100],
+    ['what is above', 100, 48, 48],
+    ['what is below', 100, 600, 144],
+  ])('scrolls for %s', (_, scrolled, start, wanted) => {
+    expect(scrollFor(scrolled, start, 24, 480)).toBe(wanted);
   });
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { stepOf } from '../../src/ui/route.svelte.ts';
+import { placeAt } from '../../src/ui/route.svelte.ts';
 import { shortcutOf, type KeyPress } from '../../src/ui/shortcuts.ts';
 
 const press = (key: string, more: Partial<KeyPress> = {}): KeyPress => ({
@@ -37,9 +37,13 @@ test.each([
 test.each([
   ['', null],
   ['#/', null],
-  ['#/edit', 'edit'],
+  ['#/edit', { step: 'edit', view: null }],
+  ['#/locate', { step: 'locate', view: null }],
+  ['#/locate/layers', { step: 'locate', view: 'layers' }],
+  ['#/locate/elsewhere', null],
+  ['#/edit/layers', null],
   ['#edit', null],
   ['#/elsewhere', null],
-])('%j leads to %s', (hash, step) => {
-  expect(stepOf(hash)).toBe(step);
+])('%j leads to %j', (hash, place) => {
+  expect(placeAt(hash)).toEqual(place);
 });

@@ -1,9 +1,12 @@
+import { readFileSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
 import { SET_FILES } from '../../src/locate/set-file.ts';
 import { memoryDatabase } from '../../src/store/database.ts';
 import type { MeasuredSets } from '../../src/worker/api-locate.ts';
-import { measureSets, type SetsStudio } from '../../src/worker/sets.ts';
+import { measureSets, readOwnPrompts, readStoredSets, type SetsStudio } from '../../src/worker/sets.ts';
 import { testDevice } from '../support/device.ts';
+import { expectFault } from '../support/faults.ts';
+import { SHIPPED } from '../support/shipped.ts';
 import { byteTokenizer, randomModel, TINY_CONFIGS } from '../support/tiny.ts';
 
 const PROMPTS = [
@@ -54,4 +57,24 @@ test('figures come prompt by prompt, those about other people after them; what w
   expect(counts(whole)).toEqual([3, 2, 2, 2]);
   expect(whole.relations).toEqual(parts[3].relations);
   expect(resumed.at(-1)).toEqual(whole);
+});
+
+test('sets of another model are none of this one; damaged ones are told', async () => {
+  const beside = (file: unknown): SetsStudio => ({ ...studio, companion: () => Promise.resolve(file) });
+  const shipped: unknown = JSON.parse(readFileSync(`${SHIPPED}/${SET_FILES.sets}`, 'utf8'));
+  expect(await readStoredSets(beside(shipped))).toBeNull();
+  expect(await readStoredSets(beside(undefined))).toBeNull();
+  await expectFault(() => readStoredSets(beside([])), 'invalid-input', 'the file is []');
+});
+
+test('a person’s own prompts are measured as those of the model, and named', async () => {
+  const file = new File([JSON.stringify([{ prompt: 'The cat', subject: 'cat' }])], 'cats.json');
+  const own = await readOwnPrompts(studio, file);
+  const { relations, kinds, ...about } = await measureSets(
+    ...([studio, { own, relations: ['cats'], each: 1 }, UNEDITED, () => undefined, {}] as const),
+  );
+  expect(about).toMatchObject({ file: 'cats.json', asked: 1, askedVariants: 0 });
+  expect([relations.length, kinds.own.n, kinds.fact.n]).toEqual([1, 1, 0]);
+  const nothing = { own, relations: [], each: 1 };
+  await expectFault(() => measureSets(studio, nothing, UNEDITED, () => undefined, {}), 'invalid-request');
 });
