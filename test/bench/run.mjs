@@ -7,6 +7,7 @@ import { extname, join, resolve, sep } from 'node:path';
 import { chromium } from 'playwright-core';
 import { build } from 'vite';
 import { BROWSER_FLAGS, findBrowser } from '../tools/find-browser.mjs';
+import { measureHover } from './hover.mjs';
 import { measureMemory } from './memory.mjs';
 import { measurePage } from './page.mjs';
 
@@ -20,6 +21,12 @@ if (!browser.path) {
 if (parts.length === 0 || parts.includes('page')) {
   console.log('── page');
   await measurePage(browser.path, BROWSER_FLAGS);
+  if (parts.length === 1) process.exit(0);
+}
+
+if (parts.length === 0 || parts.includes('hover')) {
+  console.log('── hover');
+  await measureHover(browser.path, BROWSER_FLAGS);
   if (parts.length === 1) process.exit(0);
 }
 
