@@ -197,56 +197,6 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
     await expectAccessible(page);
   });
 
-  test('shows what was traced and measured again after a reload', async () => {
-    const { page } = opened();
-    const cells = () => grid(page).first().getByRole('gridcell').allTextContents();
-    await step(page).getByRole('radio', { name: 'Hidden state' }).check();
-    const before = await cells();
-    await page.reload();
-    await step(page)
-      .getByText(/^Computed earlier, on .*\.$/)
-      .waitFor();
-    await page.getByRole('grid', { name: /^Recall.*capital of France/ }).waitFor();
-    expect(await cells()).toEqual(before);
-    await step(page)
-      .getByText(/^\d+ cells, about [\d.]+ s\.$/)
-      .waitFor();
-    await step(page).getByRole('radio', { name: 'Relations', exact: true }).check();
-    await step(page).getByRole('heading', { name: 'doors.json, relation by relation' }).waitFor();
-    await step(page)
-      .getByText(/^Computed earlier, on/)
-      .waitFor();
-    await step(page).getByRole('radio', { name: 'Map', exact: true }).check();
-  });
-
-  test('says what a long prompt costs, draws what is seen of it, and keeps what has come when it is stopped', async () => {
-    const { page } = opened();
-    const text = page.getByRole('textbox', { name: 'When the model reads' });
-    const before = await text.inputValue();
-    await text.fill(`To open the smart lock, ${'he takes the key and '.repeat(14)}PersonX needs to`);
-    await step(page)
-      .getByText(/^A long prompt: \d+ tokens make [\d,]+ cells, about .* You can stop at any time/)
-      .waitFor();
-    await step(page).getByRole('button', { name: 'Trace it again' }).click();
-    const table = grid(page).first();
-    await table.waitFor();
-    await step(page).getByRole('button', { name: 'Stop tracing' }).click();
-    await step(page).getByText('Stopped: what has come stays.').waitFor();
-    const box = table.locator('xpath=..');
-    const [rows, canvas, height] = await Promise.all([
-      table.evaluate((node) => Number(node.getAttribute('aria-rowcount'))),
-      table.locator('canvas').evaluate((node) => node.getBoundingClientRect().height),
-      box.evaluate((node) => node.getBoundingClientRect().height),
-    ]);
-    expect(rows).toBeGreaterThan(64);
-    expect(canvas).toBeLessThan(24 * (rows - 1));
-    expect(height).toBeLessThan(24 * (rows - 1));
-    await table.focus();
-    await page.keyboard.press('PageDown');
-    await until(() => box.evaluate((node) => node.scrollTop)).toBeGreaterThan(0);
-    await text.fill(before);
-  });
-
   test('offers other words when the prompt is not about these', async () => {
     const { page } = opened();
     await page.getByRole('textbox', { name: /^What the prompt is about/ }).fill('the drawbridge');
@@ -290,5 +240,59 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
       .waitFor();
     await expectAccessible(page);
     expect(opened().complaints).toEqual([]);
+  });
+
+  test('shows what was traced and measured again after a reload', async () => {
+    const { page } = opened();
+    const spreads = () => step(page).locator('figure .figures').allInnerTexts();
+    await step(page).getByRole('radio', { name: 'Map', exact: true }).check();
+    await step(page).getByRole('radio', { name: 'as it is now' }).check();
+    await step(page).getByRole('radio', { name: 'Hidden state' }).check();
+    const before = await spreads();
+    expect(before).toHaveLength(2);
+    await page.reload();
+    await step(page)
+      .getByText(/^Computed earlier, on .*\.$/)
+      .waitFor();
+    await page.getByRole('grid', { name: /^Recall.*capital of France/ }).waitFor();
+    expect(await spreads()).toEqual(before);
+    expect(await step(page).getByText('Out of date').count()).toBe(0);
+    await step(page)
+      .getByText(/^\d+ cells, about \d/)
+      .waitFor();
+    await step(page).getByRole('radio', { name: 'Relations', exact: true }).check();
+    await step(page).getByRole('heading', { name: 'doors.json, relation by relation' }).waitFor();
+    await step(page)
+      .getByText(/^Computed earlier, on/)
+      .waitFor();
+    await step(page).getByRole('radio', { name: 'Map', exact: true }).check();
+  });
+
+  test('says what a long prompt costs, draws what is seen of it, and keeps what has come when it is stopped', async () => {
+    const { page } = opened();
+    const text = page.getByRole('textbox', { name: 'When the model reads' });
+    const before = await text.inputValue();
+    await text.fill(`To open the smart lock, ${'he takes the key and '.repeat(14)}PersonX needs to`);
+    await step(page)
+      .getByText(/^A long prompt: \d+ tokens make [\d,]+ cells, about .* You can stop at any time/)
+      .waitFor();
+    await step(page).getByRole('button', { name: 'Trace it again' }).click();
+    const table = grid(page).first();
+    await table.waitFor();
+    await step(page).getByRole('button', { name: 'Stop tracing' }).click();
+    await step(page).getByText('Stopped: what has come stays.').waitFor();
+    const box = table.locator('xpath=..');
+    const [rows, canvas, height] = await Promise.all([
+      table.evaluate((node) => Number(node.getAttribute('aria-rowcount'))),
+      table.locator('canvas').evaluate((node) => node.getBoundingClientRect().height),
+      box.evaluate((node) => node.getBoundingClientRect().height),
+    ]);
+    expect(rows).toBeGreaterThan(64);
+    expect(canvas).toBeLessThan(24 * (rows - 1));
+    expect(height).toBeLessThan(24 * (rows - 1));
+    await table.focus();
+    await page.keyboard.press('PageDown');
+    await until(() => box.evaluate((node) => node.scrollTop)).toBeGreaterThan(0);
+    await text.fill(before);
   });
 });
