@@ -1,4 +1,4 @@
-import type { Page, Worker } from 'playwright-core';
+import type { CDPSession, Page, Worker } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { pageOrSkip } from '../support/page.ts';
 
@@ -35,9 +35,10 @@ function killWorker(page: Page): void {
 
 withPage('when things go wrong while an edit runs', { preferences: { device: 'wasm' }, returning: true }, (opened) => {
   test('a worker that is killed in the middle is told and replaced; what waits is made, what was lost can be made again', async () => {
-    const { page, address } = opened();
+    const { page, context, address } = opened();
     await page.goto(address);
     await ready(page);
+    await limitRoom(await context.newCDPSession(page), address, (await usedRoom(page)) + ROOM);
     await editButton(page).click();
     await running(page, 'Optimize');
     await quicken(page);
@@ -123,11 +124,10 @@ withPage('when things go wrong while an edit runs', { preferences: { device: 'wa
 
   test('a full disk is told, and the edit goes on from memory', async () => {
     const { page, context, address } = opened();
-    const { origin } = new URL(address);
     const browser = await context.newCDPSession(page);
     await target(page).fill(FIFTH);
     await quicken(page);
-    await browser.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 1 });
+    await limitRoom(browser, address, 1);
     await expect.poll(() => isFull(page), { timeout: 120_000, interval: 1000 }).toBe(true);
     await editButton(page).click();
     await notices(page)
@@ -136,7 +136,7 @@ withPage('when things go wrong while an edit runs', { preferences: { device: 'wa
     await page.locator('#verdict').waitFor();
     await editSwitch(page, FIFTH).uncheck();
     await editSwitch(page, FIFTH).check();
-    await browser.send('Storage.overrideQuotaForOrigin', { origin });
+    await limitRoom(browser, address);
     await page.reload();
     await ready(page);
     expect((await targets(page)).sort()).toEqual([LOCK, SECOND, THIRD, FOURTH].sort());
@@ -188,23 +188,37 @@ function targets(page: Page): Promise<string[]> {
   return page.getByRole('complementary').locator('li .target').allInnerTexts();
 }
 
-/** Whether the browser refuses a megabyte: it looks at what room there is only now and then. */
+/** Bytes that these tests may need beyond what is kept already. */
+const ROOM = 64e6;
+
+function usedRoom(page: Page): Promise<number> {
+  return page.evaluate(async () => (await navigator.storage.estimate()).usage ?? 0);
+}
+
+/** Bytes that the browser lets the page keep from now on; as many as it likes where none are given. */
+async function limitRoom(browser: CDPSession, address: string, bytes?: number): Promise<void> {
+  const { origin } = new URL(address);
+  await browser.send('Storage.overrideQuotaForOrigin', { origin, ...(bytes !== undefined && { quotaSize: bytes }) });
+}
+
+/** Whether the browser refuses more than there can be room for: it looks at how much there is only then, or now and then. */
 function isFull(page: Page): Promise<boolean> {
   return page.evaluate(
-    () =>
+    (bytes) =>
       new Promise<boolean>((resolve, reject) => {
         const opening = indexedDB.open('probe');
         opening.onerror = () => resolve(opening.error?.name === 'QuotaExceededError');
         opening.onupgradeneeded = () => opening.result.createObjectStore('probes');
         opening.onsuccess = () => {
           const transaction = opening.result.transaction('probes', 'readwrite');
-          transaction.objectStore('probes').put(new Uint8Array(2 ** 20), 'probe');
+          transaction.objectStore('probes').put(new Uint8Array(bytes), 'probe');
           transaction.oncomplete = () => resolve(false);
           transaction.onabort = () => resolve(transaction.error?.name === 'QuotaExceededError');
           opening.result.close();
         };
         opening.onblocked = () => reject(new Error('blocked'));
       }),
+    ROOM,
   );
 }
 
