@@ -1,13 +1,25 @@
 import { deleteRecord, getRecord, listKeys, putRecord, type RecordKind } from '../store/keep.ts';
 import type { Database } from '../store/database.ts';
+import type { Entries, History } from './history.ts';
 import type { Edit } from './record.ts';
 
-/** How an edit stands in the stack. */
-export interface StackEntry {
-  readonly id: string;
-  readonly on: boolean;
-  /** Dose: 1 as solved, 0 none. */
-  readonly alpha: number;
+/** A stack as it is kept. */
+export interface KeptStack {
+  /** Order, switches and doses, bottom first. */
+  readonly entries: Entries;
+  /** The ways back of the tabs that have changed it, the latest last. */
+  readonly trails: readonly Trail[];
+}
+
+/** What a tab can undo and redo. */
+export interface Trail {
+  /** The tab's name. */
+  readonly tab: string;
+  /** The stack that the history leads to: whatever has changed since was another's doing. */
+  readonly entries: Entries;
+  readonly history: History<Entries>;
+  /** Edits that the tab has taken off: kept, so that it can put them back. */
+  readonly aside: readonly string[];
 }
 
 /** Keeps an edit; it can be found again by its id. Resolves with whether it will outlive the page. */
@@ -30,20 +42,25 @@ export function deleteEdit(database: Database, id: string): Promise<void> {
   return deleteRecord(database, EDITS, id);
 }
 
-/** Keeps the order, switches and doses of a model's edits. */
-export function saveStack(database: Database, modelHash: string, stack: readonly StackEntry[]): Promise<boolean> {
+/** Keeps how a model's edits stand, and the ways back. */
+export function saveStack(database: Database, modelHash: string, stack: KeptStack): Promise<boolean> {
   return putRecord(database, STACKS, modelHash, stack);
 }
 
-/** Order, switches and doses as they were kept; empty when there are none. */
-export async function loadStack(database: Database, modelHash: string): Promise<readonly StackEntry[]> {
-  return (await getRecord(database, STACKS, modelHash)) ?? [];
+/** How a model's edits stand, as it was kept; empty when nothing was. */
+export async function loadStack(database: Database, modelHash: string): Promise<KeptStack> {
+  return (await getRecord(database, STACKS, modelHash)) ?? { entries: [], trails: [] };
 }
 
 // ---
 
 const EDITS: RecordKind<Edit> = { name: 'edit', version: 2, upgrade: renewEdit };
-const STACKS: RecordKind<readonly StackEntry[]> = { name: 'stack', version: 1 };
+/** Version 1 had no trails. */
+const STACKS: RecordKind<KeptStack> = {
+  name: 'stack',
+  version: 2,
+  upgrade: (old, version) => (version === 1 ? { entries: old as Entries, trails: [] } : undefined),
+};
 
 /** Version 1 knew neither the app nor the model's revision, and kept no templates for a later check. */
 type FirstEdit = Omit<Edit, 'schema' | 'app' | 'unseen' | 'model'> & {

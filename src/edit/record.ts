@@ -47,6 +47,8 @@ export interface Edit {
   readonly keys: ReadonlyMap<string, Tensor<'float64'>>;
   /** Edits it was computed on top of, with their doses. */
   readonly parents: readonly { readonly id: string; readonly alpha: number }[];
+  /** The edit that it makes again, and whose place it takes. */
+  readonly replaces?: string;
   /** Without requests while the edit is solved and not yet checked. */
   readonly proof: Proof;
 }
@@ -63,6 +65,19 @@ export interface Standing {
   readonly on: boolean;
   /** Dose: 1 as solved. */
   readonly alpha: number;
+}
+
+/** The same by its id. */
+export interface StackEntry {
+  readonly id: string;
+  readonly on: boolean;
+  /** Dose: 1 as solved, 0 none. */
+  readonly alpha: number;
+}
+
+/** A stack by the ids of its edits. */
+export function entriesOf(stack: readonly Standing[]): StackEntry[] {
+  return stack.map(({ edit: { id }, on, alpha }) => ({ id, on, alpha }));
 }
 
 /** The patches of a stack, each with the dose of its edit, bottom first: what `placePatches` takes. */

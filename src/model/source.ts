@@ -47,7 +47,7 @@ export function httpSource(base: string, options: HttpSourceOptions): ModelSourc
 
   const bring = memoize(async (file: string): Promise<ByteFile> => {
     const watch = watching;
-    const folder = `${name}@${revision ?? ''}/`;
+    const folder = folderKey(name, revision);
     const key = folder + file;
     const url = `${base.replace(/\/$/, '')}/${file.split('/').map(encodeURIComponent).join('/')}`;
     const due = Object.hasOwn(expected, file) ? expected[file] : undefined;
@@ -56,7 +56,7 @@ export function httpSource(base: string, options: HttpSourceOptions): ModelSourc
       const kept = await store.open(key, (start, end) => downloadRange(url, start, end, { ...patient, name: file }));
       if (kept && (due === undefined || kept.hash === (await combineHashes(due.chunks))))
         return { ...kept, name: file };
-      if (await store.canDoWithout(key, folder)) throw missing(name, file);
+      if (await store.canDoWithout(key, folder)) throw missingFile(name, file);
       return undefined;
     };
 
@@ -86,7 +86,7 @@ export function httpSource(base: string, options: HttpSourceOptions): ModelSourc
 export function memorySource(name: string, files: ReadonlyMap<string, Bytes>): ModelSource {
   return makeSource({ name }, (file) => {
     const bytes = files.get(file);
-    return bytes ? Promise.resolve(memoryFile(file, bytes)) : Promise.reject(missing(name, file));
+    return bytes ? Promise.resolve(memoryFile(file, bytes)) : Promise.reject(missingFile(name, file));
   });
 }
 
@@ -120,8 +120,12 @@ export function makeSource(who: Pick<ModelSource, 'name' | 'revision'>, open: Mo
   };
 }
 
-// ---
+/** What the keys of a version's files begin with in a file store. */
+export function folderKey(name: string, revision = ''): string {
+  return `${name}@${revision}/`;
+}
 
-function missing(name: string, file: string): EditorError {
+/** The error of a file that a model doesn't have. */
+export function missingFile(name: string, file: string): EditorError {
   return new EditorError('missing-file', `open ${name}`, `it has no ${file}`, 'give all files of the model', { file });
 }

@@ -62,6 +62,9 @@ export const MIGRATIONS: readonly Migration[] = [
   (database) => {
     for (const table of ['manifests', 'chunks', 'records']) database.createObjectStore(table);
   },
+  // From here on edits that were taken off stay among the records, where an older page would take them for new ones: it must
+  // give way.
+  () => undefined,
 ];
 
 /** What may happen between tabs that share the database. */
@@ -182,6 +185,11 @@ export type KeyPart =
  */
 export function cacheKey(inputs: { readonly model: string; readonly [name: string]: KeyPart | undefined }): string {
   return canonical({ ...inputs, code: CODE_VERSION });
+}
+
+/** The model whose value a key of `cacheKey` names; null for every other key. */
+export function modelOfKey(key: string): string | null {
+  return /^\{.*"model":"(\w+)"/.exec(key)?.[1] ?? null;
 }
 
 // ---

@@ -1,4 +1,4 @@
-import type { Database } from './database.ts';
+import { type Database, modelOfKey } from './database.ts';
 
 /**
  * A kind of record, as its owner defines it: edits, covariances, factors, settings. `T` is plain data and typed arrays:
@@ -39,6 +39,18 @@ export async function listKeys<T>(database: Database, kind: RecordKind<T>): Prom
 /** Forgets a value; nothing happens when there is none. */
 export async function deleteRecord<T>(database: Database, kind: RecordKind<T>, key: string): Promise<void> {
   await database.delete('records', tableKey(kind, key));
+}
+
+/**
+ * Forgets what could be computed again for models that nobody wants any more.
+ *
+ * @param isWanted told the content hash of a model, as `cacheKey` has it
+ */
+export async function forgetCached(database: Database, isWanted: (model: string) => boolean): Promise<void> {
+  for (const key of await database.keys('records', '')) {
+    const model = modelOfKey(key.slice(key.indexOf(':') + 1));
+    if (model !== null && !isWanted(model)) await database.delete('records', key);
+  }
 }
 
 // ---

@@ -19,18 +19,32 @@ export async function exclusively<T>(name: string, work: () => Promise<T>, signa
 }
 
 /**
+ * Takes a lock until it is let go of, or until this thread is no more. Without Web Locks only this thread's own count.
+ *
+ * @param patience milliseconds to wait for whoever holds it
+ * @returns what lets go of it; null when somebody else still holds it then
+ */
+export function hold(name: string, mode: LockMode = 'exclusive', patience = 0): Promise<(() => void) | null> {
+  const locks = lockManager();
+  if (!locks) return Promise.resolve(holdHere(name, mode));
+  const waiting = patience > 0 ? { signal: AbortSignal.timeout(patience) } : { ifAvailable: true };
+  return new Promise((resolve) => {
+    const granted = (lock: Lock | null) =>
+      lock === null ? resolve(null) : new Promise<void>((release) => resolve(release));
+    locks.request(PREFIX + name, { mode, ...waiting }, granted).catch(() => resolve(null));
+  });
+}
+
+/**
  * Takes a lock for as long as this thread lives, so that others can see it end; see `whenReleased`.
  *
  * @returns the lock's name, or null without Web Locks
  */
-export function holdForLife(name: string): Promise<string | null> {
-  const locks = lockManager();
-  if (!locks) return Promise.resolve(null);
+export async function holdForLife(name: string): Promise<string | null> {
+  if (!lockManager()) return null;
   const own = `${name} ${crypto.randomUUID()}`;
-  return new Promise((resolve, reject) => {
-    const forever = () => new Promise<never>(() => resolve(own));
-    locks.request(PREFIX + own, forever).catch(reject);
-  });
+  await hold(own);
+  return own;
 }
 
 /** Resolves when whoever holds a lock has let go of it: the thread of `holdForLife` is no more, for whatever reason. */
@@ -44,6 +58,20 @@ export async function whenReleased(name: string): Promise<void> {
 const PREFIX = 'palimpsest: ';
 
 const queueOf = memoize<string, ReturnType<typeof makeQueue>>(() => Promise.resolve(makeQueue()));
+
+/** Locks of this thread where there are no Web Locks: how each is held, and how often. */
+const heldHere = new Map<string, { readonly mode: LockMode; times: number }>();
+
+function holdHere(name: string, mode: LockMode): (() => void) | null {
+  const held = heldHere.get(name) ?? { mode, times: 0 };
+  if (held.times > 0 && (mode === 'exclusive' || held.mode === 'exclusive')) return null;
+  held.times += 1;
+  heldHere.set(name, held);
+  return () => {
+    held.times -= 1;
+    if (held.times === 0) heldHere.delete(name);
+  };
+}
 
 function lockManager(): LockManager | undefined {
   return (globalThis.navigator as Navigator | undefined)?.locks as LockManager | undefined;

@@ -410,6 +410,10 @@ export const english: Messages = {
       `From here on nothing is kept beyond this tab: ${found}. Everything goes on from memory; ${advice}.`,
     storeBlocked:
       'Another tab shows an older version of this page and holds the store. Close it, and this one goes on.',
+    earlierModel: (moment) =>
+      `This page comes with a new version of the model, which cannot be fetched right now. It works with the one from ${moment}, and your edits on that; the new one comes when the page is opened with a network.`,
+    renewedModel: (edits) =>
+      `The model is a new version. ${edits === 1 ? 'One edit was' : `${edits} edits were`} made on the one before: kept, but not at work here.`,
     oneThread:
       'Neither this host nor this browser isolates the page, so the CPU works with one thread: everything works, but slower.',
     update: 'A new version is ready. It waits until you choose; your words and edits stay.',

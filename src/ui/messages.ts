@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../base/errors.ts';
 import type { DeviceChoice, DeviceReport, Hparams, Shortfall, SpotCheck } from '../worker/api.ts';
 import type { Looping } from './loop.ts';
-import type { Act } from './history.ts';
+import type { Act } from '../worker/api-stack.ts';
 import type { Shortcut } from './shortcuts.ts';
 import type { JobKind, Stage } from './stages.ts';
 import type { LocateMessages } from './messages-locate.ts';
@@ -335,6 +335,10 @@ export interface Messages {
     readonly deviceRebuilt: string;
     readonly notKept: (found: string, advice: string) => string;
     readonly storeBlocked: string;
+    /** The page's own version of the model can't be had: one that came at this moment serves. */
+    readonly earlierModel: (moment: string) => string;
+    /** So many edits belong to the model before. */
+    readonly renewedModel: (edits: number) => string;
     /** The CPU could do more: nothing isolates the page. */
     readonly oneThread: string;
     readonly update: string;

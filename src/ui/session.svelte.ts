@@ -14,6 +14,7 @@ import { Locating } from './locating.svelte.ts';
 import { LoadingMark } from './loading-mark.ts';
 import { Making } from './making.svelte.ts';
 import { NoticeBoard } from './notices.svelte.ts';
+import { newsOf } from './opening-news.ts';
 import { findStorage, type Preferences } from './preferences.svelte.ts';
 import { Reader } from './reader.ts';
 import { toDraft, type Draft } from './request.ts';
@@ -114,23 +115,22 @@ export class Session {
       return this.#mark.around(() => this.#client.open(choice, watch));
     });
     if (this.opening.running || outcome.state === 'stopped') return;
-    const { say } = language;
     if (outcome.state === 'failed') {
       Object.assign(this, { phase: 'failed', error: outcome.error });
-      this.announcer.result(say.opening.failed);
+      this.announcer.result(language.say.opening.failed);
       return;
     }
     const opened = outcome.value;
     Object.assign(this, { phase: 'ready', opened, device: opened.device });
-    this.stack.start(opened.edits);
+    this.stack.start(opened.edits, opened.history);
     this.ask.forget();
     this.keeping.kept = opened.kept;
     if (isFirst) this.stack.restored = opened.edits.length;
     const [example] = opened.examples;
     if (isFirst && !this.#preferences.draft && example) this.take(example);
     else this.#reader.all();
-    if (isFirst && opened.device.kind === 'wasm' && !opened.device.isolated)
-      this.notices.tell(say.notice.oneThread, 'news');
+    const news = newsOf(opened, isFirst, language);
+    if (news !== '') this.notices.tell(news, 'news');
     this.#visit.opened();
     void this.making.work();
   }

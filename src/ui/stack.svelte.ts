@@ -1,10 +1,8 @@
 import { toEditorError, type EditorError } from '../base/errors.ts';
 import type { EditView, StackEntry } from '../worker/api.ts';
+import type { Act, Entries, StackHistory, Turn } from '../worker/api-stack.ts';
+import { caughtUp, isIn, NO_HISTORY, recorded, redone, undone } from '../worker/api-stack.ts';
 import type { EngineClient } from '../worker/client.ts';
-import { NO_HISTORY, rebased, recorded, redone, undone, type Act, type History, type Turn } from './history.ts';
-
-/** How all edits stand, bottom first. */
-export type Entries = readonly StackEntry[];
 
 /** Hears of changes. */
 export interface StackListener {
@@ -14,9 +12,12 @@ export interface StackListener {
   readonly onArrive: () => void;
 }
 
+/** What a stack asks of the engine. */
+export type StackClient = Pick<EngineClient, 'edits' | 'arrange'>;
+
 /** The edits over the untouched model: switches, doses, order, removal, and the way back from all of it. */
 export class Stack {
-  readonly #client: EngineClient;
+  readonly #client: StackClient;
   readonly #listener: StackListener;
   /** What the engine is to be told next; null when it knows. */
   #wanted: { readonly entries: Entries; readonly gone: readonly string[] } | null = null;
@@ -25,14 +26,14 @@ export class Stack {
   #seen: readonly EditView[] = [];
 
   edits = $state.raw<readonly EditView[]>([]);
-  history = $state.raw<History<Entries>>(NO_HISTORY);
+  history = $state.raw<StackHistory>(NO_HISTORY);
   /** How many were found again when the model was opened. */
   restored = $state(0);
   error = $state.raw<EditorError | null>(null);
   /** Those that take part. */
   readonly on: readonly EditView[] = $derived(this.edits.filter(({ on, alpha }) => on && alpha !== 0));
 
-  constructor(client: EngineClient, listener: StackListener) {
+  constructor(client: StackClient, listener: StackListener) {
     this.#client = client;
     this.#listener = listener;
   }
@@ -41,9 +42,9 @@ export class Stack {
     return entriesOf(this.edits);
   }
 
-  /** Begins with the edits of a model that was just opened: what was removed before can't come back. */
-  start(edits: readonly EditView[]): void {
-    Object.assign(this, { edits, history: NO_HISTORY, error: null });
+  /** Begins with the edits of a model that was just opened, and the way back from there. */
+  start(edits: readonly EditView[], history: StackHistory): void {
+    Object.assign(this, { edits, history, error: null });
   }
 
   /** Takes what the engine tells by itself: another tab has changed something, or a check was finished. */
@@ -72,7 +73,7 @@ export class Stack {
     this.#record(at < 0 ? 'edit' : 'again', made, before);
     this.edits = at < 0 ? [...this.edits, made] : this.edits.with(at, made);
     // What was told while it was finished may have named the old one.
-    return at < 0 ? this.reload() : this.#tell(this.entries, [before[at].id]);
+    return this.#tell(this.entries, at < 0 ? [] : [before[at].id]);
   }
 
   /** Switches an edit on or off. */
@@ -119,7 +120,7 @@ export class Stack {
   }
 
   #record(kind: Act['kind'], { id, requests }: Pick<EditView, 'id' | 'requests'>, before: Entries): void {
-    const act = { kind, id, target: requests[0].target.trim(), at: performance.now() };
+    const act = { kind, id, target: requests[0].target.trim(), at: Date.now() };
     this.history = recorded(this.history, act, before);
   }
 
@@ -129,24 +130,20 @@ export class Stack {
     return this.#tell(next);
   }
 
-  async #turn(to: { turn: Turn<Entries>; history: History<Entries> } | null): Promise<Act | null> {
+  async #turn(to: { turn: Turn<Entries>; history: StackHistory } | null): Promise<Act | null> {
     if (!to) return null;
     this.history = to.history;
     await this.#tell(to.turn.state);
     return to.turn.act;
   }
 
-  /** What another's hand has done, it has done in the past as well: going back must not undo it. */
-  #adopt(edits: readonly EditView[]): void {
-    const known = this.entries;
-    const isKnown = ({ id, on, alpha }: StackEntry) =>
-      known.some((each) => each.id === id && each.on === on && each.alpha === alpha);
-    const news = entriesOf(edits).filter((entry) => !isKnown(entry));
-    const went = known.filter(({ id }) => !isIn(edits, id));
-    this.history = rebased(this.history, (state) => [
-      ...state.filter(({ id }) => !isIn(went, id)).map((entry) => news.find(({ id }) => id === entry.id) ?? entry),
-      ...news.filter(({ id }) => !isIn(known, id) && !isIn(state, id)),
-    ]);
+  /**
+   * Takes what the engine holds as what there is. What another's hand has done, going back must not undo.
+   *
+   * @param known how the engine was told last, as far as this page knows
+   */
+  #adopt(edits: readonly EditView[], known: Entries = this.entries): void {
+    this.history = caughtUp(this.history, known, entriesOf(edits));
     this.edits = edits;
   }
 
@@ -169,14 +166,15 @@ export class Stack {
       while (this.#wanted) {
         const { entries, gone } = this.#wanted;
         this.#wanted = null;
-        for (const id of gone) await this.#client.remove(id);
-        const told = this.#client.arrange(entries);
-        // From here on it counts: what is asked next is answered with it, and need not wait until it is kept.
-        this.#listener.onArrive();
+        const told = this.#client.arrange({ entries, gone, history: this.history });
+        // From here on it counts: what is asked next is answered with it, and need not wait until it is kept. But for an edit
+        // that this page has never shown: that is fetched from where it is kept.
+        const isHere = entries.every(({ id }) => isIn(this.#seen, id));
+        if (isHere) this.#listener.onArrive();
         const edits = await told;
         if (this.#wanted) continue;
-        this.#adopt(edits);
-        if (JSON.stringify(entriesOf(edits)) !== JSON.stringify(entries)) this.#listener.onArrive();
+        this.#adopt(edits, entries);
+        if (!isHere || JSON.stringify(entriesOf(edits)) !== JSON.stringify(entries)) this.#listener.onArrive();
       }
     });
   }
@@ -197,8 +195,4 @@ export class Stack {
 
 function entriesOf(edits: readonly EditView[]): Entries {
   return edits.map(({ id, on, alpha }) => ({ id, on, alpha }));
-}
-
-function isIn(list: readonly { readonly id: string }[], id: string): boolean {
-  return list.some((each) => each.id === id);
 }

@@ -1,4 +1,4 @@
-import type { StackEntry } from '../edit/library.ts';
+import type { StackEntry } from '../edit/record.ts';
 import type { LocateCase, LocateRequest } from '../locate/case.ts';
 import type { Lens } from '../locate/lens.ts';
 import type { CellBlock, LocationBaseline, LocationMap, LocationSettings } from '../locate/location.ts';

@@ -1,7 +1,6 @@
 import type { Progress } from '../base/tasks.ts';
 import type { DeviceChoice, DeviceReason } from '../device/open.ts';
-import type { Edit, LeftOut } from '../edit/record.ts';
-import type { StackEntry } from '../edit/library.ts';
+import type { Edit, LeftOut, StackEntry } from '../edit/record.ts';
 import type { Hparams, MethodName, PresetName, PRESETS, Setting, SETTINGS } from '../edit/hparams.ts';
 import type { LossParts } from '../edit/loss.ts';
 import type { Proof } from '../edit/proof.ts';
@@ -10,6 +9,7 @@ import type { EditRequest } from '../edit/request.ts';
 import type { Sampling } from '../model/generate.ts';
 import type { OnProgress, Version } from './api-call.ts';
 import type { LocateApi } from './api-locate.ts';
+import type { Arrangement, StackHistory } from './api-stack.ts';
 
 export type {
   EditRequest,
@@ -62,6 +62,8 @@ export interface ModelReport {
   readonly fetchedBytes: number;
   /** Where it came from this time. */
   readonly from: 'network' | 'store';
+  /** When it came, in milliseconds since 1970, if it is of an earlier version than the page; else null. */
+  readonly earlier: number | null;
 }
 
 /** An example that works on the shipped model. */
@@ -79,6 +81,10 @@ export interface Opened {
   readonly device: DeviceReport;
   readonly model: ModelReport;
   readonly edits: readonly EditView[];
+  /** What can be undone and redone: also what this tab did before it was loaded again. */
+  readonly history: StackHistory;
+  /** How many kept edits belong to other versions of the model. */
+  readonly elsewhere: number;
   readonly examples: readonly Example[];
   /** The named settings of each method and what every setting may be: what a form shows and offers. */
   readonly presets: typeof PRESETS;
@@ -201,8 +207,12 @@ export type EngineEvent =
  * abort signals and revives errors. A call that takes long has a job number, by which it can be stopped.
  */
 export interface EngineApi extends LocateApi {
-  /** Probes, decides, loads the model, checks it. */
-  open(choice: DeviceChoice, job: number, onProgress: OnProgress): Promise<Opened>;
+  /**
+   * Probes, decides, loads the model, checks it.
+   *
+   * @param tab a name of this tab, which it has again when it is loaded again
+   */
+  open(choice: DeviceChoice, tab: string, job: number, onProgress: OnProgress): Promise<Opened>;
   tokenize(text: string): Promise<readonly TokenView[]>;
   predict(prompt: string, version: Version, count: number, job: number): Promise<Prediction>;
   generate(
@@ -229,9 +239,8 @@ export interface EngineApi extends LocateApi {
   ): Promise<EditView>;
   compare(prompt: string, maxTokens: number, job: number, onProgress: OnProgress): Promise<Comparison>;
   edits(): Promise<readonly EditView[]>;
-  /** Order, switches and doses of edits, bottom first; one that this tab has removed comes back. */
-  arrange(stack: readonly StackEntry[]): Promise<readonly EditView[]>;
-  remove(id: string): Promise<readonly EditView[]>;
+  /** Arranges the stack; edits that nothing is said of stay, and one that this tab has taken off may come back. */
+  arrange(arrangement: Arrangement): Promise<readonly EditView[]>;
   /** Stops the call with this job number; it rejects with `aborted`. */
   abort(job: number): Promise<void>;
   /**

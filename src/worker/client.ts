@@ -1,10 +1,10 @@
 import { proxy, wrap, type Remote } from 'comlink';
 import { abortError } from '../base/errors.ts';
 import type { Watch } from '../base/tasks.ts';
-import type { StackEntry } from '../edit/library.ts';
 import type { Sampling } from '../model/generate.ts';
 import { persistStorage } from '../store/files.ts';
 import { whenReleased } from '../store/locks.ts';
+import { tabName } from '../store/tab.ts';
 import type {
   Comparison,
   DeviceChoice,
@@ -34,6 +34,7 @@ import type {
   SetsAsked,
   StoredSets,
 } from './api-locate.ts';
+import type { Arrangement } from './api-stack.ts';
 import { unpack, workerDied, type Outcome, type PackedEngine } from './wire.ts';
 
 /**
@@ -57,7 +58,9 @@ export class EngineClient {
   }
 
   open(choice: DeviceChoice, watch?: Watch): Promise<Opened> {
-    return this.#call('open the model', watch, (engine, job, onProgress) => engine.open(choice, job, onProgress));
+    return this.#call('open the model', watch, (engine, job, onProgress) =>
+      engine.open(choice, tabName(), job, onProgress),
+    );
   }
 
   tokenize(text: string): Promise<readonly TokenView[]> {
@@ -167,12 +170,8 @@ export class EngineClient {
     return this.#call('list edits', undefined, (engine) => engine.edits());
   }
 
-  arrange(stack: readonly StackEntry[]): Promise<readonly EditView[]> {
-    return this.#call('arrange edits', undefined, (engine) => engine.arrange(stack));
-  }
-
-  remove(id: string): Promise<readonly EditView[]> {
-    return this.#call('remove an edit', undefined, (engine) => engine.remove(id));
+  arrange(arrangement: Arrangement): Promise<readonly EditView[]> {
+    return this.#call('arrange edits', undefined, (engine) => engine.arrange(arrangement));
   }
 
   /** Asks the browser not to clear what is kept here when the disk gets full. Resolves with whether it agrees. */

@@ -1,7 +1,6 @@
 import { EditorError, toEditorError } from '../base/errors.ts';
 import { makeQueue, type Watch } from '../base/tasks.ts';
 import type { Hparams } from '../edit/hparams.ts';
-import type { StackEntry } from '../edit/library.ts';
 import { readHparams } from '../edit/read-hparams.ts';
 import { validateRequests } from '../edit/request.ts';
 import type { Sampling } from '../model/generate.ts';
@@ -24,6 +23,7 @@ import type {
   Version,
 } from './api.ts';
 import { stampOf } from './api-locate.ts';
+import type { Arrangement } from './api-stack.ts';
 import { compareVersions } from './compare.ts';
 import { Jobs } from './jobs.ts';
 import { LocateEngine } from './locate-engine.ts';
@@ -32,6 +32,7 @@ import { prepareFirstEdit } from './preparing.ts';
 import { continuePrompt, cutText, predictNext, rankLayers, requiredIds } from './reading.ts';
 import { restoreStack, type EditStack } from './stack.ts';
 import { openStudio, refusalOf, type Studio } from './studio.ts';
+import { forgetFollowed, useVersion } from './versions.ts';
 import { reportOf } from './views.ts';
 
 /**
@@ -58,8 +59,8 @@ export class Engine extends LocateEngine implements EngineApi {
     this.jobs.abort(job);
   }
 
-  open(choice: DeviceChoice, job: number, onProgress: OnProgress): Promise<Opened> {
-    return this.jobs.run(job, onProgress, (watch) => this.#exclusive(() => this.#reopen(choice, watch)));
+  open(choice: DeviceChoice, tab: string, job: number, onProgress: OnProgress): Promise<Opened> {
+    return this.jobs.run(job, onProgress, (watch) => this.#exclusive(() => this.#reopen(choice, tab, watch)));
   }
 
   async tokenize(text: string): Promise<readonly TokenView[]> {
@@ -123,13 +124,8 @@ export class Engine extends LocateEngine implements EngineApi {
     return this.#stack.views();
   }
 
-  async arrange(entries: readonly StackEntry[]): Promise<readonly EditView[]> {
-    await this.#stack.arrange(entries);
-    return this.edits();
-  }
-
-  async remove(id: string): Promise<readonly EditView[]> {
-    await this.#stack.remove(id);
+  async arrange(arrangement: Arrangement): Promise<readonly EditView[]> {
+    await this.#stack.arrange(arrangement);
     return this.edits();
   }
 
@@ -161,7 +157,7 @@ export class Engine extends LocateEngine implements EngineApi {
     return readHparams(method, { preset, ...changes }, this.studio.model.description.n_layers).hparams;
   }
 
-  async #reopen(choice: DeviceChoice, watch: Watch): Promise<Opened> {
+  async #reopen(choice: DeviceChoice, tab: string, watch: Watch): Promise<Opened> {
     const before = this.#opened;
     this.#opened = null;
     before?.stack.dispose();
@@ -170,11 +166,15 @@ export class Engine extends LocateEngine implements EngineApi {
       onBlocked: () => this.#tell({ kind: 'store-blocked' }),
       onGone: (why) => this.#tell({ kind: 'not-kept', refusal: refusalOf(why) }),
     });
-    const stack = await restoreStack(studio, () => this.#tell({ kind: 'stack', edits: stack.views() }), before?.stack);
+    await useVersion(studio);
+    const stack = await restoreStack(studio, tab, () => this.#tell({ kind: 'stack', edits: stack.views() }));
     this.#opened = { studio, stack };
-    studio.onLost((detail) => (this.rebuilt = this.#rebuild(choice, detail)));
-    void this.#finishChecks(studio, stack).then(() => prepareFirstEdit(studio, (event) => this.#tell(event)));
-    return { ...reportOf(studio), edits: stack.views() };
+    studio.onLost((detail) => (this.rebuilt = this.#rebuild(choice, tab, detail)));
+    void this.#finishChecks(studio, stack)
+      .then(() => prepareFirstEdit(studio, (event) => this.#tell(event)))
+      .then(() => forgetFollowed(studio, stack.models))
+      .catch(() => undefined);
+    return { ...reportOf(studio), edits: stack.views(), history: stack.history, elsewhere: stack.elsewhere };
   }
 
   /** Checks what was solved and not checked when the last tab closed or the worker died; it counts in the meantime. */
@@ -185,12 +185,12 @@ export class Engine extends LocateEngine implements EngineApi {
   }
 
   /** A lost device is opened again with the model from the store; the second time it is the CPU. The edits stay. */
-  async #rebuild(choice: DeviceChoice, detail: string): Promise<void> {
+  async #rebuild(choice: DeviceChoice, tab: string, detail: string): Promise<void> {
     this.#losses += 1;
     this.#tell({ kind: 'device-lost', detail });
     try {
       const next: DeviceChoice = this.#losses > 1 ? 'wasm' : choice;
-      const { device } = await this.#exclusive(() => this.#reopen(next, {}));
+      const { device } = await this.#exclusive(() => this.#reopen(next, tab, {}));
       const report = this.#losses > 1 ? { ...device, reason: 'lost' as const, detail } : device;
       this.#tell({ kind: 'device-rebuilt', device: report });
     } catch (error) {

@@ -2,11 +2,12 @@ import { EditorError } from '../base/errors.ts';
 import type { Watch } from '../base/tasks.ts';
 import { checkEdit } from '../edit/check.ts';
 import { solveEdit, type EditInput } from '../edit/edit.ts';
-import { deleteEdit, listEditIds, loadEdit, loadStack, saveEdit, saveStack, type StackEntry } from '../edit/library.ts';
-import { dosedPatches, type Edit, type StackedEdit, type Standing } from '../edit/record.ts';
+import { isIn } from '../edit/history.ts';
+import { dosedPatches, entriesOf, type Edit, type StackedEdit, type Standing } from '../edit/record.ts';
 import { disposePatches, placePatches, type PlacedPatches } from '../model/patch.ts';
-import { exclusively } from '../store/locks.ts';
 import type { EditView } from './api.ts';
+import type { Arrangement, StackHistory } from './api-stack.ts';
+import { isChecked, Shelf, withNews, type Way } from './shelf.ts';
 import type { Studio } from './studio.ts';
 import { toView } from './views.ts';
 
@@ -20,28 +21,22 @@ export type StackStudio = Pick<Studio, 'model' | 'database' | 'heldOut'>;
  */
 export class EditStack {
   readonly #studio: StackStudio;
-  readonly #name: string;
+  readonly #shelf: Shelf;
   readonly #neighbors: BroadcastChannel;
   #standing: readonly Standing[] = [];
   /** What `arrange` was last told and is keeping: it counts already. */
-  #told: readonly StackEntry[] | null = null;
-  /** Kept edits of other models. */
-  readonly #foreign = new Set<string>();
-  /** Kept edits of this tab that are being checked: not part of the stack yet. */
-  readonly #pending = new Set<string>();
-  /** Edits that this tab has taken off, latest last: they can be put back. */
-  #aside: readonly Edit[] = [];
-  /** Patches of the edits that are on; made when first needed. */
+  #told: Arrangement | null = null;
+  /** Patches of the edits that are on at their doses; made when first needed. */
   #placed: PlacedPatches | null = null;
   /** Placed patches that were replaced while a run may still read them. */
   readonly #retired: PlacedPatches[] = [];
 
   /** Use `restoreStack`. */
-  constructor(studio: StackStudio, onChange: () => void, before?: EditStack) {
+  constructor(studio: StackStudio, tab: string, onChange: () => void) {
+    const { database, model } = studio;
     this.#studio = studio;
-    this.#name = `palimpsest stack of ${studio.model.hash}`;
-    this.#aside = before ? before.#aside.filter(({ model }) => model.hash === studio.model.hash) : [];
-    this.#neighbors = new BroadcastChannel(this.#name);
+    this.#shelf = new Shelf(database, model.hash, tab);
+    this.#neighbors = new BroadcastChannel(`palimpsest stack of ${model.hash}`);
     this.#neighbors.onmessage = () => void this.reread().then(onChange);
   }
 
@@ -61,9 +56,32 @@ export class EditStack {
     return (this.#placed ??= placePatches(device, description, dosedPatches(this.active)));
   }
 
-  /** Takes the stack as it is kept. Edits that no kept order knows are on top, switched on. */
+  /** What this tab can undo and redo. */
+  get history(): StackHistory {
+    return this.#shelf.history;
+  }
+
+  /** The models of all kept edits. */
+  get models(): readonly Edit['model'][] {
+    return [...this.#standing.map(({ edit }) => edit.model), ...this.#shelf.otherModels];
+  }
+
+  /** How many kept edits belong to other versions of the model. */
+  get elsewhere(): number {
+    const { name } = this.#studio.model;
+    return this.#shelf.otherModels.filter((model) => model.name === name).length;
+  }
+
+  /** Takes the stack as it is kept for the first time. */
+  async open(): Promise<void> {
+    await this.#shelf.open();
+    this.#refresh();
+  }
+
+  /** Takes the stack as it is kept. */
   async reread(): Promise<void> {
-    await exclusively(this.#name, async () => this.#set(await this.#kept()));
+    await this.#shelf.read();
+    this.#refresh();
   }
 
   /**
@@ -73,17 +91,16 @@ export class EditStack {
    * @param replaces an edit that it makes again: computed as if that weren't there, it takes its place when it is finished
    */
   async make(input: Omit<EditInput, 'stack'>, watch: Watch, replaces?: string): Promise<EditView> {
-    const { database, model } = this.#studio;
+    const { model } = this.#studio;
     const given = { ...input, stack: this.active.filter(({ edit }) => edit.id !== replaces) };
-    const solved = await solveEdit(model, given, watch);
-    this.#pending.add(solved.id);
-    await saveEdit(database, solved);
+    const solved = { ...(await solveEdit(model, given, watch)), ...(replaces !== undefined && { replaces }) };
+    await this.#shelf.lay(solved);
     try {
-      await this.#push(await checkEdit(model, solved, given, watch), replaces);
+      await this.#push(await checkEdit(model, solved, given, watch));
     } catch (error) {
       // With its device an edit loses only the check, which follows when the device is back.
-      if (!(error instanceof EditorError && error.code === 'device-lost')) await deleteEdit(database, solved.id);
-      this.#pending.delete(solved.id);
+      const isLost = error instanceof EditorError && error.code === 'device-lost';
+      await this.#shelf.leave(solved.id, !isLost);
       throw error;
     }
     return this.views().find(({ id }) => id === solved.id) as EditView;
@@ -101,42 +118,32 @@ export class EditStack {
     const checked = await checkEdit(model, cut, { stack, heldOut }, watch);
     await this.#change(async (standing) => {
       // Another tab may have removed it meanwhile.
-      if (this.#find(cut.id)) await saveEdit(this.#studio.database, checked);
+      if (standing.some(({ edit }) => edit.id === cut.id)) await this.#shelf.admit(checked);
       return standing.map((each) => (each.edit.id === cut.id ? { ...each, edit: checked } : each));
     });
     return true;
   }
 
   /**
-   * Order, switches and doses; they count at once, before they are kept. Edits that the list doesn't name, since they have
-   * just been made, stay on top; one that this tab has removed comes back; those that another tab has removed stay removed.
+   * Order, switches and doses, and what was taken off; they count at once, before they are kept. Edits that the list doesn't
+   * name, since they have just been made, stay on top; one that this tab has taken off comes back; those that another tab has
+   * taken off stay off.
    *
    * @throws EditorError `invalid-input` for an edit that is named twice and a dose that is no number
    */
-  async arrange(entries: readonly StackEntry[]): Promise<void> {
-    const ids = new Set(entries.map(({ id }) => id));
-    if (ids.size < entries.length) throw unfit(`one of ${entries.length} edits is named twice`);
+  async arrange(wanted: Arrangement): Promise<void> {
+    const { entries } = wanted;
+    const ids = entries.map(({ id }) => id);
+    if (new Set(ids).size < ids.length) throw unfit(`one of ${ids.length} edits is named twice`);
     if (!entries.every(({ alpha }) => Number.isFinite(alpha))) throw unfit('a dose is no number');
-    this.#told = entries;
-    this.#set(this.#standing);
+    this.#told = wanted;
+    this.#refresh();
     try {
-      await this.#change(async (standing) => {
-        const back = this.#aside.filter(({ id }) => ids.has(id));
-        for (const edit of back) await saveEdit(this.#studio.database, edit);
-        return this.#arranged(standing, entries);
-      });
-      this.#aside = this.#aside.filter(({ id }) => !ids.has(id));
+      const next = async (standing: readonly Standing[]) => arranged(standing, await this.#shelf.aside(ids), wanted);
+      await this.#change(next, wanted);
     } finally {
-      if (this.#told === entries) this.#told = null;
+      if (this.#told === wanted) this.#told = null;
     }
-  }
-
-  /** Takes an edit off, and out of what is kept; `arrange` can put it back. */
-  async remove(id: string): Promise<void> {
-    await this.#change(async (standing) => {
-      await this.#layAside(id);
-      return standing.filter(({ edit }) => edit.id !== id);
-    });
   }
 
   /** Frees patches that were replaced: to be called when no run is under way. */
@@ -146,26 +153,16 @@ export class EditStack {
 
   dispose(): void {
     this.#neighbors.close();
+    this.#shelf.close();
     this.#retire();
     this.sweep();
   }
 
-  async #push(edit: Edit, replaces?: string): Promise<void> {
-    await this.#change(async (standing) => {
-      await saveEdit(this.#studio.database, edit);
-      this.#pending.delete(edit.id);
-      const made = { edit, on: true, alpha: 1 };
-      const at = standing.findIndex((each) => each.edit.id === replaces);
-      if (replaces === undefined || at < 0) return [...standing, made];
-      await this.#layAside(replaces);
-      return standing.with(at, made);
-    });
-  }
-
-  async #layAside(id: string): Promise<void> {
-    const edit = this.#find(id);
-    if (edit) this.#aside = [...this.#aside, edit].slice(-ASIDE);
-    await deleteEdit(this.#studio.database, id);
+  async #push(edit: Edit): Promise<void> {
+    await this.#shelf.admit(edit);
+    await this.#change((standing) =>
+      Promise.resolve(isIn(entriesOf(standing), edit.id) ? standing : withNews(standing, [edit])),
+    );
   }
 
   #find(id: string): Edit | undefined {
@@ -173,58 +170,19 @@ export class EditStack {
   }
 
   /** Changes the stack as it is kept, and tells the other tabs. */
-  #change(next: (standing: readonly Standing[]) => Promise<readonly Standing[]>): Promise<void> {
-    return exclusively(this.#name, async () => {
-      this.#set(await next(await this.#kept()));
-      const entries = this.#standing.map(({ edit, on, alpha }) => ({ id: edit.id, on, alpha }));
-      await saveStack(this.#studio.database, this.#studio.model.hash, entries);
-      this.#neighbors.postMessage(null);
-    });
+  async #change(next: (standing: readonly Standing[]) => Promise<readonly Standing[]>, way?: Way): Promise<void> {
+    await this.#shelf.change(next, way);
+    this.#refresh();
+    this.#neighbors.postMessage(null);
   }
 
-  /** What the stack is from here on; patches stay where they are as long as the same edits are on at the same doses. */
-  #set(standing: readonly Standing[]): void {
+  /** The stack is as it is kept, or as it is about to be; patches stay where they are while the same edits are on as before. */
+  #refresh(): void {
     const doses = () => this.active.map(({ edit, alpha }) => `${edit.id} ${alpha}`).join();
     const before = doses();
-    this.#standing = this.#told ? this.#arranged(standing, this.#told) : standing;
+    const { standing, near } = this.#shelf;
+    this.#standing = this.#told ? arranged(standing, near, this.#told) : standing;
     if (doses() !== before) this.#retire();
-  }
-
-  /** Edits in the order and with the doses of a list; those that it doesn't name stay on top. */
-  #arranged(standing: readonly Standing[], entries: readonly StackEntry[]): readonly Standing[] {
-    const here = [...standing.map(({ edit }) => edit), ...this.#aside];
-    const named = entries.flatMap(({ id, on, alpha }) => {
-      const edit = here.find((each) => each.id === id);
-      return edit ? [{ edit, on, alpha }] : [];
-    });
-    return [...named, ...standing.filter(({ edit }) => !entries.some(({ id }) => id === edit.id))];
-  }
-
-  /** The stack as it is kept. */
-  async #kept(): Promise<readonly Standing[]> {
-    const { database, model } = this.#studio;
-    try {
-      const entries = await loadStack(database, model.hash);
-      const edits = new Map<string, Edit>();
-      for (const id of await listEditIds(database)) {
-        if (this.#foreign.has(id) || this.#pending.has(id)) continue;
-        const here = this.#find(id);
-        const edit = here && isChecked(here) ? here : await loadEdit(database, id);
-        if (edit?.model.hash === model.hash) edits.set(id, edit);
-        else this.#foreign.add(id);
-      }
-      const known = entries.flatMap(({ id, on, alpha }) => {
-        const edit = edits.get(id);
-        edits.delete(id);
-        return edit ? [{ edit, on, alpha }] : [];
-      });
-      const rest = [...edits.values()].sort((a, b) => a.createdAt - b.createdAt);
-      return [...known, ...rest.map((edit) => ({ edit, on: true, alpha: 1 }))];
-    } catch (error) {
-      // A store that can't be read any more has nothing newer to tell than what is here.
-      if (error instanceof EditorError && error.code === 'quota') return this.#standing;
-      throw error;
-    }
   }
 
   #retire(): void {
@@ -236,22 +194,29 @@ export class EditStack {
 /**
  * The kept edits of a model.
  *
+ * @param tab      the name of this tab, which it has again when it is loaded again
  * @param onChange hears that another tab has changed them
- * @param before   the stack that this one follows in the same tab: what was taken off it can still be put back
  */
-export async function restoreStack(studio: StackStudio, onChange: () => void, before?: EditStack): Promise<EditStack> {
-  const stack = new EditStack(studio, onChange, before);
-  await stack.reread();
+export async function restoreStack(studio: StackStudio, tab: string, onChange: () => void): Promise<EditStack> {
+  const stack = new EditStack(studio, tab, onChange);
+  await stack.open();
   return stack;
 }
 
 // ---
 
-/** Edits that can be put back: more than a page's undo goes back, few enough to hold. */
-const ASIDE = 64;
-
-function isChecked({ proof }: Edit): boolean {
-  return proof.requests.length > 0;
+/** Edits in the order and with the doses that are wanted; those that nothing is said of stay on top. */
+function arranged(
+  standing: readonly Standing[],
+  aside: readonly Edit[],
+  { entries, gone }: Arrangement,
+): readonly Standing[] {
+  const here = [...standing.map(({ edit }) => edit), ...aside];
+  const named = entries.flatMap(({ id, on, alpha }) => {
+    const edit = here.find((each) => each.id === id);
+    return edit ? [{ edit, on, alpha }] : [];
+  });
+  return [...named, ...standing.filter(({ edit }) => !isIn(entries, edit.id) && !gone.includes(edit.id))];
 }
 
 function unfit(found: string): EditorError {

@@ -7,6 +7,7 @@ import type { Corpus } from '../edit/moments.ts';
 import { SET_FILES } from '../locate/set-file.ts';
 import { describeModel } from '../model/architectures/index.ts';
 import { largestParameter } from '../model/description.ts';
+import { keptSource, keptVersions } from '../model/kept-source.ts';
 import { loadModel } from '../model/load.ts';
 import type { Model } from '../model/model.ts';
 import { checkDevice, type CheckResult } from '../model/selfcheck.ts';
@@ -31,6 +32,8 @@ export interface Studio {
   /** A further small file that came with the model, parsed; undefined where it didn't. */
   companion(file: string): Promise<unknown>;
   readonly kept: Kept;
+  /** When the weights came, in milliseconds since 1970, if they are of an earlier version than the page; else null. */
+  readonly earlier: number | null;
   /** Bytes that came over the network this time. */
   readonly fetchedBytes: number;
   /** Aborts when this studio is disposed: for work that goes on beside the calls. */
@@ -42,7 +45,8 @@ export interface Studio {
 
 /**
  * Probe → decision → model → self-check → what lies beside the model. Under `auto` a graphics device that fails on the way
- * is left for the CPU, with the reason.   [design.md D3; ux.md 3.3]
+ * is left for the CPU, with the reason. Where this page's own version of the model can't be had, the latest one that an
+ * earlier visit has kept is opened.   [design.md D3; ux.md 3.3]
  *
  * @param neighbors hear when another tab has the store, and when the browser keeps nothing more: work goes on from memory
  */
@@ -51,7 +55,7 @@ export async function openStudio(choice: DeviceChoice, watch: Watch, neighbors: 
   const { database, kept } = await openStore(neighbors);
   const files = shareDownloads(createFileStore(database), (progress) => watch.progress?.(progress));
   try {
-    return { ...(await openModel(shippedSource(files), database, choice, watch)), kept };
+    return { ...(await openReachable(files, database, choice, watch)), kept };
   } finally {
     files.close();
   }
@@ -67,58 +71,106 @@ export function refusalOf({ values }: EditorError): string {
 /** Sentences on which drift is measured: enough for two digits, few enough for a second. */
 const HELD_OUT = 32;
 
+/** A studio but for what its store and its version tell. */
+type OpenModel = Omit<Studio, 'kept' | 'earlier'>;
+
+async function openReachable(
+  files: FileStore,
+  database: Database,
+  choice: DeviceChoice,
+  watch: Watch,
+): Promise<OpenModel & Pick<Studio, 'earlier'>> {
+  const others = (await keptVersions(files, SHIPPED.name)).filter(({ revision }) => revision !== SHIPPED.revision);
+  const whole = others.filter(({ isWhole }) => isWhole);
+  try {
+    return { ...(await openModel(shippedSource(files, whole.length > 0), database, choice, watch)), earlier: null };
+  } catch (error) {
+    if (!isOutOfReach(error)) throw error;
+    for (const { revision, savedAt } of whole) {
+      const source = keptSource(files, SHIPPED.name, revision);
+      const opened = await ifThere(openModel(source, database, choice, watch));
+      if (opened) return { ...opened, earlier: savedAt };
+    }
+    throw error;
+  }
+}
+
+/** Whether the network, or the host, doesn't give what it should: another time it may. */
+function isOutOfReach(error: unknown): boolean {
+  return error instanceof EditorError && (error.code === 'network' || error.code === 'missing-file');
+}
+
 async function openModel(
   source: ModelSource,
   database: Database,
   choice: DeviceChoice,
   watch: Watch,
-): Promise<Omit<Studio, 'kept'>> {
+): Promise<OpenModel> {
   const { watched, bytes } = countBytes(watch);
   const description = describeModel(await source.readJson('config.json', watched));
   const threads = threadCount();
   const options = { threads, largestWeight: largestParameter(description) * Float32Array.BYTES_PER_ELEMENT };
   const first = await openDevice(choice, options);
   watched.progress?.({ stage: 'probe', done: 1, total: 1, unit: 'steps' });
-  const opened = await loadTrusted(source, first, choice, threads, watched);
-  const { model, device, check } = opened;
-  const corpus = await readLines(source, 'corpus.txt', watched);
-  // Fetched now, so that they are there without a network; read when they are asked for.
-  for (const file of Object.values(SET_FILES)) await ifThere(source.open(file, watched));
+  const { model, device, check } = await loadTrusted(source, first, choice, threads, watched);
   const closing = new AbortController();
+  const close = async () => {
+    closing.abort();
+    await model.dispose();
+    model.device.gpu?.dispose();
+  };
+  try {
+    return {
+      model,
+      report: {
+        kind: model.device.kind,
+        choice,
+        reason: device.reason,
+        detail: device.detail,
+        adapter: model.device.gpu?.adapter.description ?? null,
+        threads: model.device.kind === 'wasm' ? threads : 1,
+        isolated: globalThis.crossOriginIsolated,
+        selfCheck: check && { difference: check.difference, against: check.against },
+      },
+      database,
+      ...(await readCompanions(source, model, database, watched)),
+      fetchedBytes: bytes(),
+      closed: closing.signal,
+      onLost: (callback) => model.device.gpu?.onLost(callback),
+      dispose: async () => {
+        await close();
+        database.close();
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** What lies beside the model. All of it is fetched now, so that it is there without a network. */
+async function readCompanions(
+  source: ModelSource,
+  model: Model,
+  database: Database,
+  watch: Watch,
+): Promise<Pick<Studio, 'covariances' | 'heldOut' | 'examples' | 'companion'>> {
+  const corpus = await readLines(source, 'corpus.txt', watch);
+  for (const file of Object.values(SET_FILES)) await ifThere(source.open(file, watch));
   return {
-    model,
-    report: {
-      kind: model.device.kind,
-      choice,
-      reason: device.reason,
-      detail: device.detail,
-      adapter: model.device.gpu?.adapter.description ?? null,
-      threads: model.device.kind === 'wasm' ? threads : 1,
-      isolated: globalThis.crossOriginIsolated,
-      selfCheck: check && { difference: check.difference, against: check.against },
-    },
-    database,
     covariances: makeCovariances(model, corpusOf(corpus), database),
-    heldOut: (await readLines(source, 'heldout.txt', watched)).slice(0, HELD_OUT),
-    examples: ((await ifThere(source.readJson('examples.json', watched))) ?? []) as Example[],
+    heldOut: (await readLines(source, 'heldout.txt', watch)).slice(0, HELD_OUT),
+    examples: ((await ifThere(source.readJson('examples.json', watch))) ?? []) as Example[],
     companion: (file) => ifThere(source.readJson(file)),
-    fetchedBytes: bytes(),
-    closed: closing.signal,
-    onLost: (callback) => model.device.gpu?.onLost(callback),
-    dispose: async () => {
-      closing.abort();
-      await model.dispose();
-      model.device.gpu?.dispose();
-      database.close();
-    },
   };
 }
 
-function shippedSource(store: FileStore): ModelSource {
+/** @param canDoWithout an earlier version is here: the network gets one more chance, not many */
+function shippedSource(store: FileStore, canDoWithout: boolean): ModelSource {
   const { name, path, revision } = SHIPPED;
   // The worker's own address: a build may lie anywhere, the model lies beside its folder of scripts.
   const base = new URL(path, globalThis.location.href).href;
-  return httpSource(base, { name, revision, store });
+  return httpSource(base, { name, revision, store, ...(canDoWithout && { pauses: [1000] }) });
 }
 
 /** The browser's store, or memory where it refuses. */
@@ -157,9 +209,9 @@ async function loadTrusted(
     watch.progress?.({ stage: 'check', done: 1, total: 1, unit: 'steps' });
     return { model, device, check };
   } catch (error) {
+    device.device.gpu?.dispose();
     const isGpuFault = error instanceof EditorError && GPU_FAULTS.has(error.code);
     if (device.device.kind !== 'webgpu' || choice !== 'auto' || !isGpuFault) throw error;
-    device.device.gpu?.dispose();
     const reason: DeviceReason = error.code === 'untrusted-device' ? 'untrusted' : 'failed';
     return loadTrusted(source, await openWasm({ threads }, reason, error.message), choice, threads, watch);
   }

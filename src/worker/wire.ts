@@ -41,7 +41,6 @@ export function packEngine(engine: EngineApi): PackedEngine {
     compare: (...args) => pack('compare', () => engine.compare(...args)),
     edits: (...args) => pack('list edits', () => engine.edits(...args)),
     arrange: (...args) => pack('arrange edits', () => engine.arrange(...args)),
-    remove: (...args) => pack('remove an edit', () => engine.remove(...args)),
     abort: (...args) => pack('abort', () => engine.abort(...args)),
     listen: (...args) => pack('listen', () => engine.listen(...args)),
   };

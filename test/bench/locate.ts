@@ -51,8 +51,6 @@ export async function measureLocate(device: Device, say: (line: string) => void)
 
 // ---
 
-const PASSES = 2;
-
 /** Passes of the loop before the fast way, and as many after it: a machine whose speed changes meanwhile favors neither. */
 const PASSES = 2;
 

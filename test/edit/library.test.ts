@@ -1,7 +1,7 @@
 import 'fake-indexeddb/auto';
 import { expect, test } from 'vitest';
 import { f32 } from '../../src/base/tensor.ts';
-import { listEditIds, loadEdit, saveEdit } from '../../src/edit/library.ts';
+import { listEditIds, loadEdit, loadStack, saveEdit, saveStack } from '../../src/edit/library.ts';
 import type { Edit } from '../../src/edit/record.ts';
 import { openDatabase } from '../../src/store/database.ts';
 
@@ -36,5 +36,17 @@ test('an edit of a version that nobody knows is left alone', async () => {
   await database.put('records', 'edit:a', { version: 99, savedAt: 5, value: {} });
   expect(await loadEdit(database, 'a')).toBeUndefined();
   expect(await database.get('records', 'edit:a')).toMatchObject({ version: 99 });
+  database.close();
+});
+
+test('a stack that an older version has kept comes back, and can be kept with a way back', async () => {
+  const database = await openDatabase('stacks');
+  const entries = [{ id: 'a', on: false, alpha: 0.5 }];
+  expect(await loadStack(database, 'abc')).toEqual({ entries: [], trails: [] });
+  await database.put('records', 'stack:abc', { version: 1, savedAt: 5, value: entries });
+  expect(await loadStack(database, 'abc')).toEqual({ entries, trails: [] });
+  const trails = [{ tab: 'one', entries, history: { past: [], future: [] }, aside: ['b'] }];
+  await saveStack(database, 'abc', { entries, trails });
+  expect(await loadStack(database, 'abc')).toEqual({ entries, trails });
   database.close();
 });

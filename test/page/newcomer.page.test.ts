@@ -172,6 +172,11 @@ withPage('a newcomer’s minute, on the CPU', { preferences: { device: 'wasm' } 
     await page.reload();
     await page.getByText('Found again: 3 edits from before.').waitFor();
     expect(await stack(page)).toEqual(before);
+    // The way forward again that it had before.
+    await turn(page, 'Redo').click();
+    await until(() => stack(page)).toEqual([before[1], before[0], before[2]]);
+    await turn(page, 'Undo').click();
+    await until(() => stack(page)).toEqual(before);
     await expectTop(page, original);
     await page.getByRole('switch', { name: CAMERA }).check();
     await expectTop(page, 'aim');
@@ -194,8 +199,7 @@ withPage('a newcomer’s minute, on the CPU', { preferences: { device: 'wasm' } 
     await hold(page.getByRole('button', { name: 'Hold for the original' }), () => expectSaysNot(page, 'Candle Hill'));
     await expectSays(page, 'Candle Hill');
     await tap(page.getByRole('button', { name: 'Edits (4)' }));
-    await page.getByRole('dialog', { name: 'Edits' }).waitFor();
-    await expectAccessible(page);
+    await expectAccessible(page, page.getByRole('dialog', { name: 'Edits' }));
     await picture(page, 'newcomer-6-sheet');
     await tap(page.getByRole('switch', { name: 'Candle Hill' }));
     await tap(page.getByRole('button', { name: /^Undo: switch of/ }));

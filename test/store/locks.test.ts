@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { exclusively } from '../../src/store/locks.ts';
+import { exclusively, hold } from '../../src/store/locks.ts';
 
 test('work of one name goes one after the other, also after a failure; of another name beside it', async () => {
   const said: string[] = [];
@@ -20,4 +20,19 @@ test('work of one name goes one after the other, also after a failure; of anothe
   const ofA = said.filter((each) => !each.startsWith('other'));
   expect(ofA).toEqual(['first begins', 'first ends', 'second begins', 'second ends']);
   expect(said.indexOf('other begins')).toBeLessThan(said.indexOf('second begins'));
+});
+
+test.each<[LockMode, LockMode, boolean]>([
+  ['exclusive', 'exclusive', false],
+  ['exclusive', 'shared', false],
+  ['shared', 'exclusive', false],
+  ['shared', 'shared', true],
+])('while one is %s, another that is %s gets it: %s; once it is let go of, yes', async (held, wanted, gets) => {
+  const name = `${held} ${wanted}`;
+  const release = await hold(name, held);
+  const other = await hold(name, wanted);
+  expect(other !== null).toBe(gets);
+  other?.();
+  release?.();
+  expect(await hold(name, wanted)).not.toBe(null);
 });

@@ -36,8 +36,10 @@ export interface FileServer {
 /**
  * Serves files from memory; the map may change while it runs. Knows the types of a plain old host: pages, scripts and
  * styles, but neither modules (`.mjs`) nor WebAssembly.
+ *
+ * @param port where it listens; without it, where nobody else does
  */
-export async function startFileServer(files: ReadonlyMap<string, Uint8Array>): Promise<FileServer> {
+export async function startFileServer(files: ReadonlyMap<string, Uint8Array>, port = 0): Promise<FileServer> {
   const asked: string[] = [];
   const behaviors: Behavior[] = [];
   const server = createServer((request, response) => {
@@ -46,7 +48,7 @@ export async function startFileServer(files: ReadonlyMap<string, Uint8Array>): P
     const behavior = behaviors.shift() ?? {};
     answer(path, behavior.file ?? files.get(path), behavior, request, response);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked,

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Progress } from '../../src/base/tasks.ts';
 import { f64, type Tensor } from '../../src/base/tensor.ts';
 import { makeCovariances, type Covariances } from '../../src/edit/covariance.ts';
+import { NO_HISTORY } from '../../src/edit/history.ts';
 import { listEditIds, loadEdit, saveEdit } from '../../src/edit/library.ts';
 import { readHparams } from '../../src/edit/read-hparams.ts';
 import { validateRequests } from '../../src/edit/request.ts';
@@ -10,6 +11,7 @@ import type { Model } from '../../src/model/model.ts';
 import { openDatabase, type Database } from '../../src/store/database.ts';
 import { restoreStack, type EditStack, type StackStudio } from '../../src/worker/stack.ts';
 import { expectFault } from '../support/faults.ts';
+import { arrange, idsOf } from '../support/kept-edit.ts';
 import { readLinesFile } from '../support/files.ts';
 import { shippedModel } from '../support/models.ts';
 import { SHIPPED } from '../support/shipped.ts';
@@ -31,10 +33,10 @@ beforeAll(async () => {
 });
 
 /** A tab: its own connection to the database that it shares. */
-async function openTab(name: string, onChange: () => void = () => undefined, before?: EditStack) {
+async function openTab(name: string, tab = 'one') {
   const database = await openDatabase(name);
   const studio: StackStudio = { model, database, heldOut };
-  const stack = await restoreStack(studio, onChange, before);
+  const stack = await restoreStack(studio, tab, () => undefined);
   return { stack, database };
 }
 
@@ -76,7 +78,7 @@ describe('an edit', () => {
     const first = await openTab(name);
     let seen: unknown;
     const made = await makeEdit(first.stack, async () => {
-      const next = await openTab(name);
+      const next = await openTab(name, 'two');
       const [cut] = next.stack.views();
       expect(cut.proof.requests).toEqual([]);
       expect(cut.proof.sites.length).toBeGreaterThan(0);
@@ -102,22 +104,21 @@ describe('an edit', () => {
   });
 });
 
-const ids = (stack: EditStack) => stack.views().map(({ id, on, alpha }) => `${id} ${on ? alpha : 'off'}`);
-
 describe('an edit that is made again', () => {
   test('is computed without the old one, takes its place, and can be exchanged for it again', async () => {
     const { stack, database } = await openTab(`stack ${names++}`);
     const old = await makeEdit(stack, () => undefined);
     await copyEdit(database, ['a']);
     await stack.reread();
-    const made = await makeEdit(stack, () => expect(ids(stack)).toEqual([`${old.id} 1`, 'a 1']), old.id);
+    const made = await makeEdit(stack, () => expect(idsOf(stack)).toEqual([`${old.id} 1`, 'a 1']), old.id);
     expect(made.parents.map(({ id }) => id)).toEqual(['a']);
-    expect(ids(stack)).toEqual([`${made.id} 1`, 'a 1']);
-    expect(await listEditIds(database)).toEqual(['a', made.id].sort());
+    expect(idsOf(stack)).toEqual([`${made.id} 1`, 'a 1']);
+    // The old one stays, so that it can be put back.
+    expect(await listEditIds(database)).toEqual(['a', made.id, old.id].sort());
 
-    await stack.remove(made.id);
-    await stack.arrange([old, ...stack.views()]);
-    expect(ids(stack)).toEqual([`${old.id} 1`, 'a 1']);
+    const [, other] = stack.views();
+    await stack.arrange({ entries: [old, other], gone: [made.id], history: NO_HISTORY });
+    expect(idsOf(stack)).toEqual([`${old.id} 1`, 'a 1']);
     expect(stack.views()[0]).toEqual({ ...old, stale: false });
     expect(await listEditIds(database)).toEqual(['a', old.id].sort());
     stack.dispose();
@@ -130,7 +131,7 @@ describe('an edit that is made again', () => {
       throw new Error('stop');
     };
     await expectFault(() => makeEdit(stack, stop, old.id), 'aborted');
-    expect(ids(stack)).toEqual([`${old.id} 1`]);
+    expect(idsOf(stack)).toEqual([`${old.id} 1`]);
     expect(await listEditIds(database)).toEqual([old.id]);
     stack.dispose();
   });
@@ -140,86 +141,15 @@ test('what is arranged counts before it is kept, and whatever else is kept meanw
   const { stack } = await openTab(`stack ${names++}`);
   const { id } = await makeEdit(stack, () => undefined);
   const placed = stack.patches();
-  const kept = stack.arrange([{ id, on: true, alpha: 0.5 }]);
-  expect(ids(stack)).toEqual([`${id} 0.5`]);
+  const kept = arrange(stack, [{ id, on: true, alpha: 0.5 }]);
+  expect(idsOf(stack)).toEqual([`${id} 0.5`]);
   expect(stack.patches()).not.toBe(placed);
   const halved = stack.patches();
   await Promise.all([stack.reread(), kept]);
-  expect(ids(stack)).toEqual([`${id} 0.5`]);
+  expect(idsOf(stack)).toEqual([`${id} 0.5`]);
   // The same edits at the same doses lie on the device already.
   expect(stack.patches()).toBe(halved);
   stack.dispose();
-});
-
-describe('two tabs', () => {
-  async function openTwo() {
-    const name = `stack ${names++}`;
-    let heard = 0;
-    const one = await openTab(name);
-    await makeEdit(one.stack, () => undefined);
-    await copyEdit(one.database, ['a', 'b']);
-    const [{ id }] = one.stack.views();
-    await one.stack.remove(id);
-    const two = await openTab(name, () => void (heard += 1));
-    expect([ids(one.stack), ids(two.stack)]).toEqual([
-      ['a 1', 'b 1'],
-      ['a 1', 'b 1'],
-    ]);
-    return { name, one: one.stack, two: two.stack, database: one.database, heard: () => heard };
-  }
-
-  test('hear of each other’s changes, and neither undoes the other’s', async () => {
-    const { one, two, database, heard } = await openTwo();
-    await one.arrange([
-      { id: 'b', on: true, alpha: 0.5 },
-      { id: 'a', on: false, alpha: 1 },
-    ]);
-    await expect.poll(() => ids(two)).toEqual(['b 0.5', 'a off']);
-    expect(heard()).toBe(1);
-
-    // The second tab's list is from before the third edit.
-    const list = two.views();
-    await copyEdit(database, ['c']);
-    await Promise.all([one.reread(), two.arrange(list.map((edit) => ({ ...edit, on: true })))]);
-    await expect.poll(() => ids(one)).toEqual(['b 0.5', 'a 1', 'c 1']);
-
-    await one.remove('a');
-    await two.arrange(list);
-    expect(ids(two)).toEqual(['b 0.5', 'c 1']);
-    expect(await listEditIds(database)).toEqual(['b', 'c']);
-    one.dispose();
-    two.dispose();
-  });
-
-  test('put back what they have taken off themselves, until they are closed', async () => {
-    const { name, one, two, database } = await openTwo();
-    const before = one.views().map((edit) => ({ ...edit, alpha: 0.5 }));
-    await one.remove('a');
-    await expect.poll(() => ids(two)).toEqual(['b 1']);
-    // Made in the meantime: the list from before doesn't know it, and it stays.
-    await copyEdit(database, ['c']);
-    await one.arrange(before);
-    expect(ids(one)).toEqual(['a 0.5', 'b 0.5', 'c 1']);
-    expect(await listEditIds(database)).toEqual(['a', 'b', 'c']);
-    await expect.poll(() => ids(two)).toEqual(ids(one));
-
-    await one.remove('a');
-    one.dispose();
-    const reopened = await openTab(name, undefined, one);
-    await reopened.stack.arrange(before);
-    expect(ids(reopened.stack)).toEqual(['a 0.5', 'b 0.5', 'c 1']);
-    reopened.stack.dispose();
-    two.dispose();
-  });
-
-  test.each([
-    ['an edit twice', [0, 1].map(() => ({ id: 'a', on: true, alpha: 1 })), 'named twice'],
-    ['a dose that is no number', [{ id: 'a', on: true, alpha: NaN }], 'no number'],
-  ])('refuse %s', async (_, entries, found) => {
-    const { stack } = await openTab(`stack ${names++}`);
-    await expectFault(() => stack.arrange(entries), 'invalid-input', found);
-    stack.dispose();
-  });
 });
 
 // ---

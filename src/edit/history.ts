@@ -1,3 +1,8 @@
+import type { StackEntry } from './record.ts';
+
+/** How all edits stand, bottom first. */
+export type Entries = readonly StackEntry[];
+
 /** Something a person did to the stack: what kind of thing, to which edit, when. */
 export interface Act {
   readonly kind: 'edit' | 'switch' | 'dose' | 'order' | 'remove' | 'again';
@@ -5,7 +10,7 @@ export interface Act {
   readonly id: string;
   /** The edit's target, for words. */
   readonly target: string;
-  /** Milliseconds of the page's clock. */
+  /** Milliseconds since 1970. */
   readonly at: number;
 }
 
@@ -55,10 +60,30 @@ export function redone<T>({ past, future }: History<T>, now: T): { turn: Turn<T>
     : null;
 }
 
-/** The history after something came or went by another's hand: every state knows of it, so that none takes it back. */
+/** The history with all of its states changed. */
 export function rebased<T>({ past, future }: History<T>, change: (state: T) => T): History<T> {
   const rebase = ({ act, state }: Turn<T>): Turn<T> => ({ act, state: change(state) });
   return { past: past.map(rebase), future: future.map(rebase) };
+}
+
+/**
+ * The history after the stack was changed by another's hand: every state knows of it, so that going there doesn't take it
+ * back.
+ */
+export function caughtUp(history: History<Entries>, known: Entries, now: Entries): History<Entries> {
+  const isKnown = ({ id, on, alpha }: StackEntry) =>
+    known.some((each) => each.id === id && each.on === on && each.alpha === alpha);
+  const news = now.filter((entry) => !isKnown(entry));
+  const went = known.filter(({ id }) => !isIn(now, id));
+  return rebased(history, (state) => [
+    ...state.filter(({ id }) => !isIn(went, id)).map((entry) => news.find(({ id }) => id === entry.id) ?? entry),
+    ...news.filter(({ id }) => !isIn(known, id) && !isIn(state, id)),
+  ]);
+}
+
+/** Whether a list has something of an id. */
+export function isIn(list: readonly { readonly id: string }[], id: string): boolean {
+  return list.some((each) => each.id === id);
 }
 
 // ---

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { NO_HISTORY, rebased, recorded, redone, undone, type Act, type History } from '../../src/ui/history.ts';
+import { caughtUp, NO_HISTORY, recorded, redone, undone, type Act, type History } from '../../src/edit/history.ts';
 
 /** Does acts one after another on a number, each adding one. */
 function after(...acts: Act[]): { history: History<number>; now: number } {
@@ -36,11 +36,23 @@ describe('undo and redo', () => {
   });
 });
 
-test('what another’s hand has done stays done, whichever way one goes', () => {
-  const { history, now } = after(act('edit'), act('switch'));
-  const { history: here } = undone(history, now) ?? { history };
-  const { past, future } = rebased(here, (state) => state + 10);
-  expect([past, future]).toEqual([[{ act: act('edit'), state: 10 }], [{ act: act('switch'), state: 12 }]]);
+describe('what another’s hand has done stays done, whichever way one goes', () => {
+  const entry = (id: string, alpha = 1) => ({ id, on: true, alpha });
+  const [a, b, c] = ['a', 'b', 'c'].map((id) => entry(id));
+  test.each([
+    ['nothing', [a, b], [b, a]],
+    ['a dose', [a, entry('b', 0.5)], [entry('b', 0.5), a]],
+    ['an edit that was made', [a, b, c], [b, a, c]],
+    ['an edit that was taken off', [a], [a]],
+    ['another order', [b, a], [b, a]],
+  ])('%s', (_, now, state) => {
+    const past = [{ act: act('order'), state: [b, a] }];
+    const future = [{ act: act('remove'), state: [a] }];
+    const history = caughtUp({ past, future }, [a, b], now);
+    expect(history.past).toEqual([{ act: act('order'), state }]);
+    // What it has taken off there is taken off there still.
+    expect(history.future[0].state).toEqual(now === state || !now.includes(c) ? [a] : [a, c]);
+  });
 });
 
 describe('what is one act', () => {
