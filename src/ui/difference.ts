@@ -1,4 +1,4 @@
-import type { Comparison, TokenEvent } from '../worker/api.ts';
+import { firstSentence, type Comparison, type TokenEvent } from '../worker/api.ts';
 
 /** A continuation cut where the two models part. */
 export interface Parting {
@@ -12,12 +12,6 @@ export interface Parting {
 export function partAt(tokens: readonly TokenEvent[], firstDifference: number): Parting {
   if (firstDifference < 0) return { same: tokens, own: [] };
   return { same: tokens.slice(0, firstDifference), own: tokens.slice(firstDifference) };
-}
-
-/** Where a text is cut so that it ends with its first sentence: behind the first `.`, `!` or `?`; −1 without one. */
-export function firstSentence(text: string): number {
-  const found = /[.!?][”"’']?(?=\s|$)/.exec(text);
-  return found ? found.index + found[0].length : -1;
 }
 
 /** Both continuations up to the end of their first sentence, with what is known of their tokens. */

@@ -1,6 +1,5 @@
-import type { Sampling, TokenEvent, Version } from '../worker/api.ts';
+import { firstSentence, type Sampling, type TokenEvent, type Version } from '../worker/api.ts';
 import type { EngineClient } from '../worker/client.ts';
-import { firstSentence } from './difference.ts';
 
 /**
  * Streams what follows a prompt, up to the end of its first sentence.

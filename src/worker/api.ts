@@ -28,6 +28,7 @@ export type { RequestProof, Shortfall, SiteProof, TargetScore } from '../edit/pr
 export type { SpotCheck } from '../edit/spot-check.ts';
 export type { Drift } from '../edit/damage.ts';
 export { LONGEST_TEXT } from '../edit/request.ts';
+export { firstSentence } from '../text/sentence.ts';
 export type { DeviceChoice, DeviceReason, LeftOut, OnProgress, StackEntry, Version };
 
 /** Where the model runs, and why. */

@@ -5,6 +5,7 @@ import { generate, type GeneratedToken } from '../model/generate.ts';
 import type { Model } from '../model/model.ts';
 import type { PlacedPatches } from '../model/patch.ts';
 import { divergence, logSoftmax, nextDistributions, topCandidates } from '../model/score.ts';
+import { firstSentence } from '../text/sentence.ts';
 import type { Comparison, TokenEvent } from './api.ts';
 
 /** Candidates of either version that are shown. */
@@ -23,15 +24,15 @@ export async function compareVersions(
 ): Promise<Comparison> {
   const report = (done: number) => watch.progress?.({ stage: 'compare', done, total: 4, unit: 'steps' });
   report(0);
-  const original = await continueGreedily(model, prompt, maxTokens, undefined, watch);
+  const original = await continueUntouched(model, prompt, maxTokens, watch);
   report(1);
   const edited = await continueGreedily(model, prompt, maxTokens, patches, watch);
   report(2);
   const untouched = await distributionsAlong(model, prompt, edited, watch);
   report(3);
   const [before, after] = [
-    (await nextDistributions(model, [prompt], undefined, watch))[0],
-    (await nextDistributions(model, [prompt], patches, watch))[0],
+    await firstDistribution(model, prompt, original, undefined, watch),
+    await firstDistribution(model, prompt, edited, patches, watch),
   ];
   report(4);
   return {
@@ -46,18 +47,57 @@ export async function compareVersions(
 
 // ---
 
+/** What the untouched model said last: asked of one prompt again and again, as the stack changes, it says the same. */
+const said = new WeakMap<Model, { readonly asked: string; readonly tokens: readonly GeneratedToken[] }>();
+
+async function continueUntouched(
+  model: Model,
+  prompt: readonly number[],
+  maxTokens: number,
+  watch: Watch,
+): Promise<readonly GeneratedToken[]> {
+  const asked = [maxTokens, ...prompt].join(' ');
+  const last = said.get(model);
+  if (last?.asked === asked) return last.tokens;
+  const tokens = await continueGreedily(model, prompt, maxTokens, undefined, watch, isSentence);
+  said.set(model, { asked, tokens });
+  return tokens;
+}
+
+/** Whether a text has come to the end of its first sentence: beyond that nobody sees the original. */
+function isSentence(model: Model, tokens: readonly GeneratedToken[]): boolean {
+  return firstSentence(tokens.map(({ id }) => model.tokenizer.tokenText(id)).join('')) >= 0;
+}
+
+/** What a version expects next: known already, unless it has nothing to say. */
+async function firstDistribution(
+  model: Model,
+  prompt: readonly number[],
+  continuation: readonly GeneratedToken[],
+  patches: PlacedPatches | undefined,
+  watch: Watch,
+): Promise<Float64Array> {
+  if (continuation.length > 0) return continuation[0].logq;
+  const [logq] = await nextDistributions(model, [prompt], patches, watch);
+  return logq;
+}
+
 async function continueGreedily(
   model: Model,
   prompt: readonly number[],
   maxTokens: number,
   patches: PlacedPatches | undefined,
   watch: Watch,
+  isEnough: (model: Model, tokens: readonly GeneratedToken[]) => boolean = () => false,
 ): Promise<GeneratedToken[]> {
   const { eosId } = model.tokenizer;
   const { signal } = watch;
   const options = { maxTokens, patches, stopIds: eosId === null ? [] : [eosId], watch: signal ? { signal } : {} };
   const tokens: GeneratedToken[] = [];
-  for await (const token of generate(model, prompt, options)) tokens.push(token);
+  for await (const token of generate(model, prompt, options)) {
+    tokens.push(token);
+    if (isEnough(model, tokens)) break;
+  }
   return tokens;
 }
 

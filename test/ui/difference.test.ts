@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { firstSentence, largestDivergence, partAt } from '../../src/ui/difference.ts';
+import { largestDivergence, partAt } from '../../src/ui/difference.ts';
 
 const tokens = (...texts: string[]) => texts.map((text, id) => ({ id, text, probability: 0.5 }));
 
@@ -15,18 +15,6 @@ describe('where two continuations part', () => {
     expect(parting.same.map(({ text }) => text).join('')).toBe(same);
     expect(parting.own.map(({ text }) => text).join('')).toBe(own);
   });
-});
-
-test.each([
-  ['', -1],
-  [' use the key', -1],
-  [' use the key.', 13],
-  [' use the key. She is', 13],
-  [' say “stop!” and', 12],
-  [' pay 3.50 today', -1],
-  [' ask why? Then', 9],
-])('the first sentence of %j ends at %d', (text, end) => {
-  expect(firstSentence(text)).toBe(end);
 });
 
 test.each([
