@@ -43,10 +43,26 @@ async function editAndRemove(page) {
   await page.getByRole('switch').waitFor({ state: 'detached' });
 }
 
-/** Megabytes by what holds them, after a garbage collection. */
+/** Megabytes by what holds them, and what is in the document, after a garbage collection. */
 async function memoryOf(page) {
   const { bytes, breakdown } = await page.evaluate(() => performance.measureUserAgentSpecificMemory());
-  const ofWorkers = breakdown.filter(({ attribution }) => attribution.some(({ scope }) => scope.includes('Worker')));
-  const sum = (parts) => parts.reduce((total, part) => total + part.bytes, 0) / 1e6;
-  return `${(bytes / 1e6).toFixed(1)} MB in all, ${sum(ofWorkers).toFixed(1)} MB in workers`;
+  const megabytes = (isMeant) => {
+    const parts = breakdown.filter(({ attribution, types }) =>
+      isMeant(
+        attribution.map(({ scope }) => scope),
+        types,
+      ),
+    );
+    return (parts.reduce((total, part) => total + part.bytes, 0) / 1e6).toFixed(1);
+  };
+  const session = await page.context().newCDPSession(page);
+  const { nodes, jsEventListeners } = await session.send('Memory.getDOMCounters');
+  await session.detach();
+  return [
+    `${(bytes / 1e6).toFixed(1)} MB in all`,
+    `${megabytes((scopes) => scopes.some((scope) => scope.includes('Worker')))} in workers`,
+    `${megabytes((_, types) => types.includes('WebAssembly'))} WebAssembly`,
+    `${megabytes((scopes) => scopes.includes('Window'))} in the page`,
+    `${nodes} nodes, ${jsEventListeners} listeners`,
+  ].join(', ');
 }
