@@ -69,15 +69,15 @@ export function chartScale(values: readonly ArrayLike<number>[]): ChartScale {
   const [low, most] = [Math.min(0, ...all), Math.max(0, ...all)];
   const step = STEPS.find((each) => most - low <= 5 * each) ?? 1;
   const [first, last] = [Math.ceil(low / step), Math.max(1, Math.ceil(most / step))];
-  // Steps are hundredths: their multiples are written so, and 3 × 0.1 is 0.3.
-  const ticks = Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toFixed(2)));
+  // Multiples of steps have four decimals at most: 3 × 0.1 is 0.3.
+  const ticks = Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toFixed(4)));
   return { low, high: ticks[ticks.length - 1], ticks };
 }
 
 // ---
 
 /** Between two ticks. */
-const STEPS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
+const STEPS = [1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
 
 type Place = (value: number) => number;
 

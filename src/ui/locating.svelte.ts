@@ -41,6 +41,8 @@ export class Locating {
   /** Many prompts together. */
   readonly sets: Sets;
 
+  /** What the last whole map took. */
+  #pace = $state.raw<{ readonly tokens: number; readonly seconds: number } | null>(null);
   /** Words that the person wants blurred, in the prompt that they were chosen for. */
   #own = $state.raw<{ readonly words: string; readonly prompt: string } | null>(null);
   /** The answer that is looked for; empty for what the model says. */
@@ -98,9 +100,7 @@ export class Locating {
    * Null before there was one.
    */
   secondsFor(tokens: number): number | null {
-    const { item, computedAt, stopped, error, job } = this.here;
-    if (!item || computedAt === null || stopped || error) return null;
-    return job.seconds * (tokens / item.ids.length) ** 2;
+    return this.#pace && this.#pace.seconds * (tokens / this.#pace.tokens) ** 2;
   }
 
   /** Traces the prompt as it stands. */
@@ -109,6 +109,7 @@ export class Locating {
     Object.assign(this, { layers: [], used: null, moment: 'after' });
     this.before.forget();
     await this.here.run(asked, this.kind, this.#depth);
+    this.#learnPace();
     // Windows of different widths are not comparable.
     const { question } = this.beside;
     if (question && question.window !== asked.window) await this.#runBeside({ ...question, window: asked.window });
@@ -123,6 +124,7 @@ export class Locating {
     if (!kept || this.here.question) return;
     const { here, beside } = kept;
     this.here.restore(here);
+    this.#learnPace();
     if (beside) this.beside.restore(beside);
     this.ownWindow = here.question.window;
     if (here.question.prompt !== this.#draft.prompt) return;
@@ -155,6 +157,11 @@ export class Locating {
   /** Stops what runs. Returns whether anything did. */
   cancel(): boolean {
     return this.running?.cancel() ?? false;
+  }
+
+  #learnPace(): void {
+    const { traced } = this.here;
+    if (traced && !traced.stopped) this.#pace = { tokens: traced.item.ids.length, seconds: traced.seconds };
   }
 
   #question(): Question {

@@ -120,7 +120,8 @@ describe('lines over layers', () => {
   });
 
   test.each([
-    ['nothing', [], { low: 0, high: 0.01, ticks: [0, 0.01] }],
+    ['nothing', [], { low: 0, high: 1e-4, ticks: [0, 1e-4] }],
+    ['next to nothing', [0.0011], { low: 0, high: 0.0015, ticks: [0, 0.0005, 0.001, 0.0015] }],
     ['cosines on both sides of zero', [-0.28, 0.41, NaN], { low: -0.28, high: 0.6, ticks: [-0.2, 0, 0.2, 0.4, 0.6] }],
     ['a share', [0.98], { low: 0, high: 1, ticks: [0, 0.2, 0.4, 0.6, 0.8, 1] }],
     ['effects whose band goes below zero', [-0.001, 0.3], { low: -0.001, high: 0.3, ticks: [0, 0.1, 0.2, 0.3] }],
