@@ -14,6 +14,7 @@ const FOLDER = 'some/sub/path/';
 const target = (page: Page) => page.getByRole('textbox', { name: 'it should continue' });
 const editButton = (page: Page) => page.locator('#edit').getByRole('button', { name: 'Edit' });
 const bars = (page: Page | Frame) => page.getByRole('table', { name: 'Next token' });
+const notices = (page: Page) => page.getByRole('region', { name: 'Notices' });
 const expectTop = (page: Page, wanted: string) =>
   expect.poll(() => bars(page).getByRole('rowheader').first().innerText(), { timeout: 60_000 }).toBe(wanted);
 const script = (page: Page) => page.evaluate(() => document.scripts[0].src.replace(/.*\//, ''));
@@ -78,7 +79,7 @@ withPage('the built page on a plain static host', { preferences, serve }, (opene
 
     await update.click();
     // The new version comes with other weights, and the network is gone.
-    await page.getByText('It works with the one from').waitFor();
+    await notices(page).getByText('It works with the one from').waitFor();
     await page.getByText('Found again: 1 edit from before.').waitFor();
     expect([loads(), await script(page)]).toEqual([3, 'index-NextNext.js']);
     expect(await target(page).inputValue()).toBe('whisper to the door');
@@ -125,7 +126,7 @@ withPage('the built page on a plain static host', { preferences, serve }, (opene
     host = await startFileServer(files, Number(new URL(address).port));
     await context.setOffline(false);
     await page.reload();
-    await page.getByText('2 edits were made on the one before: kept, but not at work here.').waitFor();
+    await notices(page).getByText('2 edits were made on the one before: kept, but not at work here.').waitFor();
     await bars(page).waitFor();
     expect(await page.getByRole('switch').count()).toBe(0);
     expect(host.asked.filter((path) => path.includes('.safetensors'))).toHaveLength(1);
