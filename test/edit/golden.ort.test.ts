@@ -31,7 +31,7 @@ const SETTINGS: Record<GoldenGroup['variant'], [MethodName, Record<string, unkno
 
 /** In float64 a run of all tests takes one group of each sort, and the first edits of a sequence. */
 const SOME = ['single-2', 'batch-8', 'sequential-5', 'literal-0', 'plus-0'] as const;
-const IN_SEQUENCE = THOROUGH ? Infinity : 3;
+const IN_SEQUENCE = THOROUGH ? Infinity : 2;
 
 /**
  * In float64 the whole way is the reference's to its stored digits. In float32 Adam's steps divide by |g| and blow up the
