@@ -81,21 +81,24 @@ export function addRows(y: Edge, selection: Edge, rows: Edge): Edge {
 /**
  * Rows of concatenated heads, apart: [N, h·d] → [B, h, T, d].
  *
- * @param sizes  a shape input that carries [B, T, −1, d]
- * @param tokens what T is called
+ * @param sizes a shape input that carries [B, T, −1, d]
  */
-export function splitHeads(x: Edge, sizes: Edge, headSize: number, tokens: Dim = 'T'): Edge {
+export function splitHeads(x: Edge, sizes: Edge, headSize: number): Edge {
   const width = x.shape[1];
   const heads = Number(width) / headSize;
   invariant(Number.isInteger(heads), 'split heads', `${formatShape(x.shape)} into heads of ${headSize}`);
-  return op.transpose(op.reshape(x, sizes, ['B', tokens, heads, headSize]), [0, 2, 1, 3]);
+  return op.transpose(op.reshape(x, sizes, ['B', 'T', heads, headSize]), [0, 2, 1, 3]);
 }
 
-/** Inverse of `splitHeads`: [B, h, T, d] → [N, h·d]. */
-export function mergeHeads(x: Edge): Edge {
+/**
+ * Inverse of `splitHeads`: [B, h, T, d] → [N, h·d].
+ *
+ * @param rows what N is called
+ */
+export function mergeHeads(x: Edge, rows: Dim = 'N'): Edge {
   const [, heads, , headSize] = x.shape;
   const width = Number(heads) * Number(headSize);
-  return op.reshape(op.transpose(x, [0, 2, 1, 3]), [-1, width], ['N', width]);
+  return op.reshape(op.transpose(x, [0, 2, 1, 3]), [-1, width], [rows, width]);
 }
 
 /** Which coordinates a rotation pairs: i with i + d/2 (`half`, as Llama) or 2i with 2i + 1 (`interleaved`, as GPT-J). */

@@ -170,7 +170,7 @@ async function restoreStates(trace: Trace, yieldBlock: Yield): Promise<void> {
 
 /** Modules in windows. In a window's first layer only the restored token changes, which is found for all tokens at once. */
 async function restoreWindows(trace: Trace, kind: SiteKind, window: number, yieldBlock: Yield): Promise<void> {
-  const { states, draws, model } = trace;
+  const { states, model } = trace;
   const { n_layers } = model.description;
   const groups = groupWindows(window, n_layers);
   const forced = { kind, states, row: () => 0 };
@@ -182,7 +182,10 @@ async function restoreWindows(trace: Trace, kind: SiteKind, window: number, yiel
       if (start < n_layers - 1) begun.set(start + 1, s.add(await forceOnce(trace, start, tokens, forced)));
     }
     for (const [i, token] of tokens.entries()) {
-      const options: ClimbOptions = { forced, begun: (layer) => ({ states: begun.get(layer), row: i * draws }) };
+      const options: ClimbOptions = {
+        forced,
+        begun: (layer) => ({ states: begun.get(layer), row: (draw) => draw * tokens.length + i }),
+      };
       for (const some of chunksOf(trace, token, groups)) {
         await climbAndYield(trace, kind, token, windowStrands(some, n_layers), options, yieldBlock);
       }

@@ -61,7 +61,7 @@ export function resampled(
   return { low: found[Math.floor(0.025 * RESAMPLES)], high: found[Math.ceil(0.975 * RESAMPLES) - 1] };
 }
 
-/** The mean of at least one value. */
+/** The mean of some values; NaN of none. */
 export function meanOf(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

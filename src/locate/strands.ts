@@ -1,3 +1,4 @@
+import type { Left } from '../model/resume.ts';
 import type { WindowGroup } from './windows.ts';
 
 /**
@@ -45,6 +46,82 @@ export function severedStrands(n_layers: number): Climb {
     });
   });
   return { layers, cells: Array.from({ length: n_layers }, (_, i) => (i === 0 ? [] : [i - 1])) };
+}
+
+/** The token that strands restore, and how large the rows are that they go on from: a clean one, then `draws` corrupted ones. */
+export interface StrandSize {
+  readonly token: number;
+  readonly draws: number;
+  readonly width: number;
+}
+
+/** What has left a layer: which tokens, and where among them those of each strand are [strands, draws, tokens that asked]. */
+export interface Passed {
+  readonly left: readonly Left[];
+  readonly places: Int32Array;
+}
+
+/** The corrupted rows' own tokens, as often as it takes to fill so many rows. */
+export function corruptedRows(rows: number, { draws, width }: { draws: number; width: number }): Int32Array {
+  return Int32Array.from({ length: rows * width }, (_, i) => width + (i % (draws * width)));
+}
+
+/**
+ * With what the tokens of strands enter a layer: a place in the kept states, behind them in what has left the layer below,
+ * behind that in what strands begin with. Those that enter alike are run once.
+ *
+ * @param begun where a strand's token begins in each draw
+ * @returns     `tokens` [rows, width], and where the rows of each strand begin
+ */
+export function enter(
+  strands: readonly Strand[],
+  { token, draws, width }: StrandSize,
+  passed: Passed | undefined,
+  begun: ((draw: number) => number) | undefined,
+): { tokens: Int32Array; rowOf: number[] } {
+  const kept = (draws + 1) * width;
+  const keys = strands.map(({ below, first }) => `${below} ${first}`);
+  const distinct = [...new Set(keys)];
+  const tokens = corruptedRows(distinct.length * draws, { draws, width });
+  for (let row = 0; row < distinct.length * draws; row++) {
+    const { below, first } = strands[keys.indexOf(distinct[Math.floor(row / draws)])];
+    const draw = row % draws;
+    const from = ((below ?? 0) * draws + draw) * (width - token);
+    for (let column = token; column < width && passed && below !== null; column++) {
+      tokens[row * width + column] = kept + passed.places[from + column - token];
+    }
+    if (first === 'clean') tokens[row * width + token] = token;
+    if (first === 'module') tokens[row * width + token] = kept + (passed?.left.length ?? 0) + (begun?.(draw) ?? 0);
+  }
+  return { tokens, rowOf: keys.map((key) => distinct.indexOf(key) * draws) };
+}
+
+/**
+ * What leaves a layer: the tokens that ask, once for all strands that enter alike, but for the restored one where only some
+ * of them are forced.
+ *
+ * @param outputs the row whose outputs serve a corrupted one
+ */
+export function leave(
+  strands: readonly Strand[],
+  { token, draws, width }: StrandSize,
+  asking: readonly number[],
+  rowOf: readonly number[],
+  outputs: ((row: number) => number) | undefined,
+): Passed {
+  const left: Left[] = [];
+  const found = new Map<string, number>();
+  const places = new Int32Array(strands.length * draws * asking.length).map((_, i) => {
+    const [row, column] = [Math.floor(i / asking.length), i % asking.length];
+    const [strand, draw] = [Math.floor(row / draws), row % draws];
+    const isForced = strands[strand].forced && asking[column] === token;
+    const asked = (rowOf[strand] + draw) * asking.length + column;
+    const place = found.get(`${asked} ${isForced}`) ?? found.size;
+    found.set(`${asked} ${isForced}`, place);
+    left[place] = { asked, exchange: isForced && outputs ? outputs(draw + 1) * width + token : null };
+    return place;
+  });
+  return { left, places };
 }
 
 // ---

@@ -5,18 +5,10 @@ import { scope } from '../device/scope.ts';
 import type { SiteKind } from '../model/hooks.ts';
 import type { Model } from '../model/model.ts';
 import type { PlacedPatches } from '../model/patch.ts';
-import {
-  everyRow,
-  keepStates,
-  placeTails,
-  resumeBlock,
-  type Exchange,
-  type KeptStates,
-  type PlacedTails,
-} from '../model/resume.ts';
+import { keepStates, resumeBlock, type KeptStates, type Left, type Resumed } from '../model/resume.ts';
 import { labelScores } from '../model/score.ts';
 import type { LocateCase } from './case.ts';
-import type { Climb, Strand } from './strands.ts';
+import { corruptedRows, enter, leave, type Climb } from './strands.ts';
 
 /** How likely the target is: exp of the mean log probability of its tokens, and that mean; both averaged over the draws. */
 export interface TargetScore {
@@ -92,7 +84,7 @@ export interface Forced {
  * What leaves a corrupted layer at some tokens, each alone, when a module's output is forced there: nothing else has
  * changed yet, so no other token needs to be run.
  *
- * @returns [tokens · draws, d_model]
+ * @returns [draws · tokens, d_model]
  */
 export async function forceOnce(
   trace: Trace,
@@ -101,24 +93,23 @@ export async function forceOnce(
   forced: Forced,
 ): Promise<DeviceTensor> {
   const { model, states, draws, patches } = trace;
-  const tails = tokens.flatMap((from) =>
-    Array.from({ length: draws }, (_, draw) => ({ row: draw + 1, from, to: from + 1 })),
-  );
-  return scope(async (s) => {
-    const placed = s.add(placeTails(model, states, tails));
-    const x = {
-      from: states.streams[layer],
-      rows: Int32Array.from(tails, ({ row, from }) => row * states.width + from),
-    };
-    const exchange = exchangeFirst(placed, layer, forced, () => true);
-    return resumeBlock(model, layer, states, placed, x, exchange, patches);
-  });
+  const left = range(0, draws * tokens.length).map((asked) => ({
+    asked,
+    exchange: forced.row(Math.floor(asked / tokens.length) + 1) * states.width + tokens[asked % tokens.length],
+  }));
+  const entering = {
+    tokens: corruptedRows(draws, { draws, width: states.width }),
+    asking: tokens,
+    left,
+    outputs: outputsOf(forced, layer),
+  };
+  return resumeBlock(model, layer, states, entering, patches);
 }
 
-/** What a strand that begins with a restored module has at its token: a row for each draw, from this one on. */
+/** What a strand that begins with a restored module has at its token: a row for each draw, see `forceOnce`. */
 export interface Begun {
   readonly states: DeviceTensor | undefined;
-  readonly row: number;
+  readonly row: (draw: number) => number;
 }
 
 /** What strands are run with. */
@@ -142,30 +133,29 @@ export async function climb(
   { forced, begun }: ClimbOptions,
 ): Promise<{ score: TargetScore; logp: Float64Array }[]> {
   const { model, item, states, draws, readings, patches, watch } = trace;
-  const tail = (draw: number) => ({ row: draw + 1, from: token, to: states.width });
   return scope(async (s) => {
-    let below: DeviceTensor | undefined;
+    let below: { states: DeviceTensor; left: readonly Left[]; places: Int32Array } | undefined;
     for (const [layer, strands] of layers.entries()) {
       if (strands.length === 0) continue;
       throwIfAborted(watch, 'locate');
-      const tails = strands.flatMap(() => Array.from({ length: draws }, (_, draw) => tail(draw)));
-      const isTop = layer === layers.length - 1;
-      const placed = s.add(placeTails(model, states, tails, isTop ? () => readings : undefined));
-      const first = strands.some((strand) => strand.first === 'module') ? begun?.(layer) : undefined;
-      const rows = rowsOf(strands, trace, token, below?.shape[0] ?? 0, first?.row ?? 0);
-      const x = { from: states.streams[layer], given: below, more: first?.states, rows };
-      const isForced = (index: number) => strands[Math.floor(index / draws)].forced;
-      const exchange = forced ? exchangeFirst(placed, layer, forced, isForced) : {};
-      const above = s.add(await resumeBlock(model, layer, states, placed, x, exchange, patches));
-      for (const used of below ? [below, placed] : [placed]) s.release<{ dispose(): void }>(used).dispose();
-      below = above;
+      const asking = layer === layers.length - 1 ? readings : range(token, states.width);
+      const started = strands.some(({ first }) => first === 'module') ? begun?.(layer) : undefined;
+      const size = { token, draws, width: states.width };
+      const { tokens, rowOf } = enter(strands, size, below, started?.row);
+      const { left, places } = leave(strands, size, asking, rowOf, forced?.row);
+      const outputs = forced && outputsOf(forced, layer);
+      const entering = { tokens, given: below?.states, more: started?.states, asking, left, outputs };
+      const above = s.add(await resumeBlock(model, layer, states, entering, patches));
+      if (below) s.release(below.states).dispose();
+      below = { states: above, left, places };
     }
     if (!below) return [];
     const n = readings.length;
-    const labels = Array.from({ length: below.shape[0] }, (_, i) => item.targetIds[i % n]);
-    const logp = await labelScores(model, below, [...everyRow(labels.length)], labels);
-    return Array.from({ length: labels.length / (draws * n) }, (_, i) => {
-      const own = logp.slice(i * draws * n, (i + 1) * draws * n);
+    const labels = below.left.map(({ asked }) => item.targetIds[asked % n]);
+    const logp = await labelScores(model, below.states, range(0, labels.length), labels);
+    const all = Float64Array.from(below.places, (place) => logp[place]);
+    return range(0, all.length / (draws * n)).map((i) => {
+      const own = all.slice(i * draws * n, (i + 1) * draws * n);
       return { score: averageScore(own, draws), logp: own };
     });
   });
@@ -186,38 +176,9 @@ export function restoreAtTop({ logp: clean, readings, draws }: Trace, token: num
 
 // ---
 
-/** Where each strand's tokens come from: the kept states, behind them those of the strands below, behind them `begun`. */
-function rowsOf(strands: readonly Strand[], trace: Trace, token: number, below: number, begun: number): Int32Array {
-  const { states, draws } = trace;
-  const width = states.width - token;
-  const kept = states.rows * states.width;
-  const rows = new Int32Array(strands.length * draws * width);
-  for (const [i, strand] of strands.entries()) {
-    for (let draw = 0; draw < draws; draw++) {
-      const at = (i * draws + draw) * width;
-      const from =
-        strand.below === null ? (draw + 1) * states.width + token : kept + (strand.below * draws + draw) * width;
-      for (let column = 0; column < width; column++) rows[at + column] = from + column;
-      if (strand.first === 'clean') rows[at] = token;
-      if (strand.first === 'module') rows[at] = kept + below + begun + draw;
-    }
-  }
-  return rows;
-}
-
-/** Puts kept outputs in the place of the first token's own, in those tails that are forced. */
-function exchangeFirst(
-  { tails, width, asked }: PlacedTails,
-  layer: number,
-  { kind, states, row }: Forced,
-  isForced: (tail: number) => boolean,
-): Partial<Record<SiteKind, Exchange>> {
-  const rows = asked.map((index, i) => {
-    const tail = Math.floor(index / width);
-    if (index % width > 0 || !isForced(tail)) return i;
-    return asked.length + row(tails[tail].row) * states.width + tails[tail].from;
-  });
-  return { [kind]: { given: states.outputs[layer][kind], rows } };
+/** What modules put out in the states that are forced. */
+function outputsOf({ kind, states }: Forced, layer: number): Resumed['outputs'] {
+  return { kind, rows: states.outputs[layer][kind] };
 }
 
 /** Log probabilities [draws, target tokens] → their score. */
@@ -231,4 +192,8 @@ function mean(values: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i];
   return sum / values.length;
+}
+
+function range(start: number, end: number): number[] {
+  return Array.from({ length: end - start }, (_, i) => start + i);
 }

@@ -80,22 +80,11 @@ export function continued(
   return makeBatch(description, float, rows, { starts: rows.map(() => 0), pastLengths, past, width });
 }
 
-/**
- * Rows that go on from whole kept rows of `past` tokens, each from a token of its own: row b sees the first `starts[b]`
- * kept tokens, where they stand, and its new tokens, padded on the right.
- *
- * @param lengths new tokens of each row
- */
-export function resumed(
-  description: ModelDescription,
-  float: FloatTensor['dtype'],
-  lengths: readonly number[],
-  starts: readonly number[],
-  past: number,
-): Batch {
-  // What the tokens were doesn't matter any more: their states are there.
-  const rows = lengths.map((length) => Array<number>(length).fill(0));
-  return makeBatch(description, float, rows, { starts: rows.map(() => 0), pastLengths: starts, past, inPlace: true });
+/** [1, 1, T, S]: where tokens at some positions may look among S that stand in order, themselves included. */
+export function causalMask(float: FloatTensor['dtype'], positions: readonly number[], width: number): FloatTensor {
+  const mask = zeros(float, [1, 1, positions.length, width]);
+  positions.forEach((position, t) => mask.data.fill(HIDDEN, t * width + position + 1, (t + 1) * width));
+  return mask as FloatTensor;
 }
 
 /** Throws `context-overflow` for more tokens than the model can read. */
@@ -117,8 +106,6 @@ interface Layout {
   readonly starts: readonly number[];
   readonly pastLengths: readonly number[];
   readonly past: number;
-  /** Whether a row's kept tokens stand in the first of the `past` columns, rather than in the last. */
-  readonly inPlace?: boolean;
   readonly width?: number;
 }
 
@@ -126,7 +113,7 @@ function makeBatch(
   description: ModelDescription,
   float: FloatTensor['dtype'],
   rows: readonly (readonly number[])[],
-  { starts, pastLengths, past, inPlace = false, width: least = 0 }: Layout,
+  { starts, pastLengths, past, width: least = 0 }: Layout,
 ): Batch {
   const width = Math.max(least, ...rows.map((row) => row.length));
   invariant(rows.length > 0 && width > 0, 'make a batch', `it has ${rows.length} rows of ${width} tokens`);
@@ -148,23 +135,21 @@ function makeBatch(
     lengths: rows.map((row, b) => row.length - starts[b]),
     ids: i32(ids, [size]),
     positions: i32(positions, [size]),
-    mask: makeMask(float, rows.length, width, { starts, pastLengths, past, inPlace }),
+    mask: makeMask(float, rows.length, width, { starts, pastLengths, past }),
     headShape: i64([rows.length, width, -1, description.d_head]),
     pastLength: i64([past]),
-    rotary: description.rotary ? rotaryTables(description, float, positions, rows.length, width) : null,
+    rotary: rotaryTables(description, float, positions, rows.length, width),
   };
 }
 
 function makeMask(float: FloatTensor['dtype'], rows: number, width: number, layout: Layout): FloatTensor {
-  const { starts, pastLengths, past, inPlace } = layout;
+  const { starts, pastLengths, past } = layout;
   const span = past + width;
   const mask = zeros(float, [rows, 1, width, span]);
   for (let b = 0; b < rows; b++) {
-    const firstPast = inPlace ? 0 : past - pastLengths[b];
     for (let t = 0; t < width; t++) {
       const line = mask.data.subarray((b * width + t) * span, (b * width + t + 1) * span);
-      line.fill(HIDDEN, 0, firstPast);
-      line.fill(HIDDEN, firstPast + pastLengths[b], past);
+      line.fill(HIDDEN, 0, past - pastLengths[b]);
       line.fill(HIDDEN, past, past + Math.min(starts[b], width));
       line.fill(HIDDEN, past + t + 1, span);
     }
@@ -172,16 +157,16 @@ function makeMask(float: FloatTensor['dtype'], rows: number, width: number, layo
   return mask as FloatTensor;
 }
 
-/** cos and sin of position · frequency, each frequency twice, in the layout the family's rotation reads. */
-function rotaryTables(
+/** cos and sin of position · frequency, each frequency twice, in the layout the family's rotation reads: [B, 1, T, r]. */
+export function rotaryTables(
   description: ModelDescription,
   float: FloatTensor['dtype'],
-  positions: Int32Array,
+  positions: ArrayLike<number>,
   rows: number,
   width: number,
-): { cos: FloatTensor; sin: FloatTensor } {
+): Batch['rotary'] {
   const { rotary } = description;
-  invariant(rotary, 'make rotary tables', 'the model has no rotary embeddings');
+  if (!rotary) return null;
   const { dim, style, frequencies } = rotary;
   const shape = [rows, 1, width, dim];
   const cos = zeros(float, shape);

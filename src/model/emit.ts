@@ -1,6 +1,6 @@
 import { invariant } from '../base/errors.ts';
 import { cut, type Part } from '../graph/cut.ts';
-import { Graph, type Edge, type FloatDType } from '../graph/graph.ts';
+import { Graph, type Dim, type Edge, type FloatDType } from '../graph/graph.ts';
 import * as layer from '../graph/layers.ts';
 import * as op from '../graph/ops.ts';
 import type { Subgraph } from '../graph/subgraph.ts';
@@ -20,7 +20,8 @@ import {
  * `forward` reads `x` [N, d], `head_shape`, `mask` [B, 1, T, S], `past_k`, `past_v` [B, K, P, d_head], `past_length`, with
  * rotary embeddings `cos`, `sin` [B, 1, T, r]; the patches `attn.left` [d, rA], `attn.right` [rA, e], `mlp.left`,
  * `mlp.right`; and the deltas `sel` [N, n], `delta.attn`, `delta.mlp` [n, d], added where `sel` has a one.
- * It yields every hook of the block, `present_k`, `present_v` [B, K, S, d_head] and the residuals its gradients read.
+ * It yields every hook of the block, `present_k`, `present_v` [B, K, S, d_head], the new tokens' queries `present_q`
+ * [B, H, T, d_head], turned as the keys are, and the residuals its gradients read.
  *
  * `vjp` reads `dy` [N, d] and yields `dx` [N, d], `d_attn`, `d_mlp` [n, d]: the gradients of the deltas, summed over the
  * tokens that share one. `edge` yields only the latter two: nothing below the lowest edited layer asks for dx. `mlp_edge`
@@ -60,6 +61,7 @@ export function emitBlock(description: ModelDescription, float: FloatDType): Sub
       'mlp.hook_post': post,
       hook_mlp_out: mlpOut,
       hook_resid_post: y,
+      present_q: heads.q,
       present_k: heads.k,
       present_v: heads.v,
     },
@@ -86,53 +88,58 @@ export function weightsOf(
   return new Map(names.map((name) => [name, graph.weight(name, parameterSpec(description, name).shape)]));
 }
 
-/** Tokens as attention sees them: what their number is called, their shape [B, T, −1, d_head], what turns their heads. */
-export interface HeadInputs {
-  readonly tokens: string;
+/** What attention reads besides x. */
+interface AttentionInputs extends Angles {
   readonly headShape: Edge;
-  readonly cos: Edge | null;
-  readonly sin: Edge | null;
-}
-
-/** What attention reads besides x; `asking` where only some tokens ask: their rows in x, int32 [N]. */
-export interface AttentionInputs extends HeadInputs {
   readonly mask: Edge;
   readonly pastK: Edge;
   readonly pastV: Edge;
-  readonly asking?: HeadInputs & { readonly rows: Edge };
 }
 
-function attentionInputs(graph: Graph, { d_head, n_kv_heads, rotary }: ModelDescription): AttentionInputs {
+function attentionInputs(graph: Graph, description: ModelDescription): AttentionInputs {
+  const { d_head, n_kv_heads } = description;
   graph.shapeInput('past_length', ['P']);
   const kept = ['B', n_kv_heads, 'P', d_head];
-  const angles = rotary && ['B', 1, 'T', rotary.dim];
   return {
-    tokens: 'T',
+    ...angles(graph, description),
     headShape: graph.shapeInput('head_shape', ['B', 'T', -1, d_head]),
     mask: graph.input('mask', ['B', 1, 'T', 'S']),
     pastK: graph.input('past_k', kept),
     pastV: graph.input('past_v', kept),
-    cos: angles && graph.input('cos', angles),
-    sin: angles && graph.input('sin', angles),
   };
 }
 
-/** Every head's weighted values side by side, z [N, e], and all keys and values [B, K, S, d_head]. */
-export function attend(description: ModelDescription, x: Edge, inputs: AttentionInputs, weight: Weights) {
-  const { d_head, attentionScale, rotary } = description;
-  const { mask, pastK, pastV, asking } = inputs;
-  const [q, k, v] = queriesKeysValues(description, x, weight);
-  const heads = (part: Edge, of: HeadInputs) => layer.splitHeads(part, of.headShape, d_head, of.tokens);
-  const turned = (part: Edge, of: HeadInputs) =>
-    rotary && of.cos && of.sin ? layer.rotary(heads(part, of), of.cos, of.sin, rotary.style) : heads(part, of);
-  const allK = op.concat([pastK, turned(k, inputs)], 2, 'S');
-  const allV = op.concat([pastV, heads(v, inputs)], 2, 'S');
-  const queries = asking ? turned(op.gather(q, asking.rows), asking) : turned(q, inputs);
-  const z = layer.mergeHeads(layer.attention(queries, allK, allV, { mask, scale: attentionScale }));
-  return { z, k: allK, v: allV };
+/** Every head's weighted values side by side, z [N, e], queries [B, H, T, d_head], all keys and values [B, K, S, d_head]. */
+function attend(description: ModelDescription, x: Edge, inputs: AttentionInputs, weight: Weights) {
+  const { d_head, attentionScale } = description;
+  const { headShape, mask, pastK, pastV } = inputs;
+  const parts = queriesKeysValues(description, x, weight);
+  const [newQ, newK, newV] = parts.map((part) => layer.splitHeads(part, headShape, d_head));
+  const q = turned(description, newQ, inputs);
+  const k = op.concat([pastK, turned(description, newK, inputs)], 2, 'S');
+  const v = op.concat([pastV, newV], 2, 'S');
+  return { z: layer.mergeHeads(layer.attention(q, k, v, { mask, scale: attentionScale })), q, k, v };
 }
 
-function queriesKeysValues(description: ModelDescription, x: Edge, weight: Weights): readonly Edge[] {
+/** What rotary embeddings turn heads by, [B, 1, T, r] each; null without them. */
+export interface Angles {
+  readonly cos: Edge | null;
+  readonly sin: Edge | null;
+}
+
+/** Declares angles of B rows of T tokens. */
+export function angles(graph: Graph, { rotary }: ModelDescription, prefix = '', B: Dim = 'B', T: Dim = 'T'): Angles {
+  const shape = rotary && [B, 1, T, rotary.dim];
+  return { cos: shape && graph.input(`${prefix}cos`, shape), sin: shape && graph.input(`${prefix}sin`, shape) };
+}
+
+/** Heads [B, H, T, d_head] with their position in them, where the model says it by turning. */
+export function turned({ rotary }: ModelDescription, heads: Edge, { cos, sin }: Angles): Edge {
+  return rotary && cos && sin ? layer.rotary(heads, cos, sin, rotary.style) : heads;
+}
+
+/** Queries [N, e], keys and values [N, K·d_head]. */
+export function queriesKeysValues(description: ModelDescription, x: Edge, weight: Weights): readonly Edge[] {
   if (weight.has('attn.W_QKV')) {
     const { d_model } = description;
     const all = project(description, x, weight, 'attn.W_QKV', 'attn.b_QKV');

@@ -37,7 +37,7 @@ export interface BlockOptions {
 }
 
 /** What a block's forward graph yields. */
-export type BlockOutput = Exclude<BlockHook, 'hook_resid_pre'> | 'present_k' | 'present_v';
+export type BlockOutput = Exclude<BlockHook, 'hook_resid_pre'> | 'present_q' | 'present_k' | 'present_v';
 
 /** Puts a batch on the device. */
 export function placeBatch(device: Device, batch: Batch): PlacedBatch {

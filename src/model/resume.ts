@@ -1,10 +1,10 @@
 import { invariant } from '../base/errors.ts';
 import { throwIfAborted, type Watch } from '../base/tasks.ts';
-import { i32, i64, type FloatTensor } from '../base/tensor.ts';
-import { hostTensor, type DeviceTensor } from '../device/memory.ts';
+import { i32, type FloatTensor, type Tensor } from '../base/tensor.ts';
+import type { DeviceTensor } from '../device/memory.ts';
 import { scope } from '../device/scope.ts';
-import { floats, resumed, rightPadded, type Batch } from './batch.ts';
-import { embed, patchFeeds, placeBatch, runBlock, type Past } from './forward.ts';
+import { causalMask, floats, rightPadded, rotaryTables } from './batch.ts';
+import { embed, patchFeeds, placeBatch, runBlock } from './forward.ts';
 import { SITE_KINDS, type SiteKind } from './hooks.ts';
 import type { Model } from './model.ts';
 import type { PlacedPatches } from './patch.ts';
@@ -17,39 +17,32 @@ export interface KeptStates {
   readonly streams: readonly DeviceTensor[];
   /** What the modules of each layer put out [R·T, d_model]. */
   readonly outputs: readonly Readonly<Record<SiteKind, DeviceTensor>>[];
-  readonly pasts: readonly Past[];
+  /** Queries [R, H, T, d_head], keys and values [R, K, T, d_head] of each layer, turned where the model turns them. */
+  readonly heads: readonly Readonly<Record<'q' | 'k' | 'v', DeviceTensor>>[];
   dispose(): void;
 }
 
-/** A row that goes on from a kept row's token `from`, up to before `to`, and sees that row's tokens before `from`. */
-export interface Tail {
-  readonly row: number;
-  readonly from: number;
-  readonly to: number;
-}
-
-/** Tails where the device reads them: B of them, A columns wide, padded on the right; of their M = B·A tokens, N ask. */
-export interface PlacedTails {
-  readonly tails: readonly Tail[];
-  readonly width: number;
-  /** Index in M of each token that asks. */
-  readonly asked: Int32Array;
-  readonly feeds: Readonly<Record<string, DeviceTensor>>;
-  dispose(): void;
-}
-
-/** Rows of a tensor; an index beyond its last counts on in `given`, and beyond that in `more`. */
-export interface Picked {
-  readonly from: DeviceTensor;
+/** B rows that go on from kept ones through a layer, as wide as these. */
+export interface Resumed {
+  /**
+   * With what each token [B·T] enters: a row of the kept states, or, beyond their last, of `given`, and beyond that of
+   * `more`. Queries, keys and values of kept tokens are kept too; only for the others are they computed, once for each.
+   */
+  readonly tokens: Int32Array;
   readonly given?: DeviceTensor | undefined;
   readonly more?: DeviceTensor | undefined;
-  readonly rows: Int32Array;
+  /** Columns of the tokens that ask, the same in each row: A = B · as many. */
+  readonly asking: readonly number[];
+  /** The tokens that leave. */
+  readonly left: readonly Left[];
+  /** Outputs that modules' own are exchanged for. */
+  readonly outputs?: { readonly kind: SiteKind; readonly rows: DeviceTensor } | undefined;
 }
 
-/** What a block takes for its module's output: rows of what the module puts out [N, d_model], or, beyond its last, of `given`. */
-export interface Exchange {
-  readonly given: DeviceTensor;
-  readonly rows: Int32Array;
+/** A token that leaves: which of the A that ask it is, and the row of `outputs` that takes the place of its module's own, if any. */
+export interface Left {
+  readonly asked: number;
+  readonly exchange: number | null;
 }
 
 /**
@@ -82,120 +75,105 @@ export async function keepStates(
     );
     const streams = [s.add(device.place(sum, 'embedded'))];
     const outputs: Record<SiteKind, DeviceTensor>[] = [];
-    const pasts: Past[] = [];
+    const heads: Record<'q' | 'k' | 'v', DeviceTensor>[] = [];
     for (const layer of blocks.keys()) {
       throwIfAborted(watch, 'run the model');
       const out = await runBlock(model, layer, streams[layer], placed, { patches }, KEPT);
       for (const tensor of Object.values(out)) s.add(tensor);
       streams.push(out.hook_resid_post);
       outputs.push({ attn: out.hook_attn_out, mlp: out.hook_mlp_out });
-      pasts.push({ k: out.present_k, v: out.present_v });
+      heads.push({ q: out.present_q, k: out.present_k, v: out.present_v });
     }
-    const all = [
-      ...streams,
-      ...outputs.flatMap(({ attn, mlp }) => [attn, mlp]),
-      ...pasts.flatMap(({ k, v }) => [k, v]),
-    ];
+    const all = [...streams, ...[...outputs, ...heads].flatMap((each) => Object.values<DeviceTensor>(each))];
     for (const tensor of all) s.release(tensor);
-    return { rows: rows.length, width, streams, outputs, pasts, dispose: () => all.forEach((each) => each.dispose()) };
+    return { rows: rows.length, width, streams, outputs, heads, dispose: () => all.forEach((each) => each.dispose()) };
   });
 }
 
 /**
- * Puts tails of kept rows on the device.
+ * Runs one block over rows that go on from kept ones.
  *
- * @param asking tokens of each tail that ask, as many in each; all of them, pads included, when absent
- */
-export function placeTails(
-  { device, description }: Model,
-  states: KeptStates,
-  tails: readonly Tail[],
-  asking?: (tail: Tail) => readonly number[],
-): PlacedTails {
-  const lengths = tails.map(({ from, to }) => to - from);
-  const starts = tails.map(({ from }) => from);
-  const batch = resumed(description, device.float, lengths, starts, states.width);
-  const columns = (tail: Tail) => asking?.(tail).map((token) => token - tail.from) ?? range(batch.width);
-  const asked = Int32Array.from(tails.flatMap((tail, b) => columns(tail).map((column) => b * batch.width + column)));
-  const shape = i64([tails.length, asked.length / tails.length, -1, description.d_head]);
-  const host: Record<string, Parameters<typeof device.place>[0]> = {
-    asked: i32(asked, [asked.length]),
-    kept_rows: i32(
-      tails.map(({ row }) => row),
-      [tails.length],
-    ),
-    mask: linesOf(batch.mask, asked, batch),
-  };
-  if (batch.rotary) {
-    const { cos, sin } = batch.rotary;
-    Object.assign(host, {
-      all_cos: cos,
-      all_sin: sin,
-      cos: linesOf(cos, asked, batch),
-      sin: linesOf(sin, asked, batch),
-    });
-  }
-  const feeds: Record<string, DeviceTensor> = {
-    head_shape: hostTensor(shape),
-    all_shape: hostTensor(batch.headShape),
-  };
-  for (const [name, tensor] of Object.entries(host)) feeds[name] = device.place(tensor, name);
-  const dispose = () => Object.values(feeds).forEach((each) => each.dispose());
-  return { tails, width: batch.width, asked, feeds, dispose };
-}
-
-/**
- * Runs one block over tails.
- *
- * @param x what enters it, [M, d_model] after picking
- * @returns what leaves it at the tokens that ask [N, d_model]
+ * @returns what leaves it [N, d_model]
  */
 export async function resumeBlock(
   model: Model,
   layer: number,
-  { pasts }: KeptStates,
-  { asked, feeds }: PlacedTails,
-  x: Picked,
-  exchange: Partial<Readonly<Record<SiteKind, Exchange>>> = {},
+  states: KeptStates,
+  { tokens, given, more, asking, left, outputs }: Resumed,
   patches?: PlacedPatches,
 ): Promise<DeviceTensor> {
-  const all: Record<string, DeviceTensor> = { ...feeds, ...patchFeeds(model, layer, patches) };
-  all['kept_k'] = pasts[layer].k;
-  all['kept_v'] = pasts[layer].v;
-  all['from'] = x.from;
-  all['from.given'] = x.given ?? model.empty.delta;
-  all['from.more'] = x.more ?? model.empty.delta;
-  all['from.rows'] = indices(x.rows);
-  for (const kind of SITE_KINDS) {
-    const { given, rows } = exchange[kind] ?? { given: model.empty.delta, rows: everyRow(asked.length) };
-    all[`${kind}.given`] = given;
-    all[`${kind}.rows`] = indices(rows);
-  }
-  const { hook_resid_post } = await model.blocks[layer].run('resumed', all, ['hook_resid_post']);
+  const { description, device, empty } = model;
+  const { width } = states;
+  const rows = tokens.length / width;
+  const asked = Int32Array.from({ length: rows * asking.length }, (_, i) => {
+    return tokens[Math.floor(i / asking.length) * width + asking[i % asking.length]];
+  });
+  const exchanged = (kind: SiteKind) => left.map(({ exchange }) => (outputs?.kind === kind ? exchange : null));
+  const own = exchanged('mlp').flatMap((row, i) => (row === null ? [i] : []));
+  let next = 0;
+  const fresh = freshTokens(tokens, states);
+  const places = (of: Int32Array, heads: number) => headPlaces(of, rows, heads, states, fresh);
+  const positions = [...fresh.values()].map(({ column }) => column);
+  const rotary = rotaryTables(description, device.float, positions, positions.length, 1);
+  const { q, k, v } = states.heads[layer];
+  const feeds: Record<string, Tensor | DeviceTensor> = {
+    ...patchFeeds(model, layer, patches),
+    from: states.streams[layer],
+    'from.given': given ?? empty.delta,
+    'from.more': more ?? empty.delta,
+    'new.rows': indices([...fresh.keys()]),
+    'left.rows': indices(left.map((token) => asked[token.asked])),
+    'attn.rows': indices(exchanged('attn').map((row, i) => (row === null ? left[i].asked : asked.length + row))),
+    'mlp.own': indices(own),
+    'mlp.rows': indices(exchanged('mlp').map((row) => (row === null ? next++ : own.length + row))),
+    kept_q: q,
+    kept_k: k,
+    kept_v: v,
+    queries: places(asked, description.n_heads),
+    keys: places(tokens, description.n_kv_heads),
+    causal: causalMask(device.float, asking, width) as Tensor,
+  };
+  if (rotary) Object.assign(feeds, { 'new.cos': rotary.cos, 'new.sin': rotary.sin });
+  for (const kind of SITE_KINDS) feeds[`${kind}.given`] = outputs?.kind === kind ? outputs.rows : empty.delta;
+  const { hook_resid_post } = await model.blocks[layer].run('resumed', feeds, ['hook_resid_post']);
   return hook_resid_post;
-}
-
-/** 0 … n − 1: every row, in its place. */
-export function everyRow(n: number): Int32Array {
-  return Int32Array.from({ length: n }, (_, i) => i);
 }
 
 // ---
 
-const KEPT = ['hook_attn_out', 'hook_mlp_out', 'hook_resid_post', 'present_k', 'present_v'] as const;
+const KEPT = ['hook_attn_out', 'hook_mlp_out', 'hook_resid_post', 'present_q', 'present_k', 'present_v'] as const;
 
-function range(n: number): number[] {
-  return Array.from({ length: n }, (_, i) => i);
+/** Those of the tokens that are none of the kept ones, each once: how many come before it, and in which column it stands. */
+function freshTokens(tokens: Int32Array, { rows, width }: KeptStates): Map<number, { index: number; column: number }> {
+  const fresh = new Map<number, { index: number; column: number }>();
+  tokens.forEach((token, i) => {
+    if (token >= rows * width && !fresh.has(token)) fresh.set(token, { index: fresh.size, column: i % width });
+  });
+  return fresh;
 }
 
-function indices(rows: Int32Array): DeviceTensor {
-  return hostTensor(i32(Int32Array.from(rows), [rows.length]));
+/** Where the heads of tokens [B, T] are: among the kept ones [R, heads, width], or behind these among the fresh ones [M, heads]. */
+function headPlaces(
+  tokens: Int32Array,
+  rows: number,
+  heads: number,
+  { rows: keptRows, width }: KeptStates,
+  fresh: ReadonlyMap<number, { readonly index: number }>,
+): Tensor<'int32'> {
+  const columns = tokens.length / rows;
+  const places = new Int32Array(tokens.length * heads);
+  tokens.forEach((token, i) => {
+    const { index } = fresh.get(token) ?? {};
+    const [first, step] =
+      index === undefined
+        ? [Math.floor(token / width) * heads * width + (token % width), width]
+        : [(keptRows * width + index) * heads, 1];
+    const to = Math.floor(i / columns) * heads * columns + (i % columns);
+    for (let head = 0; head < heads; head++) places[to + head * columns] = first + head * step;
+  });
+  return i32(places, [rows, heads, columns]);
 }
 
-/** The lines of a table [B, 1, A, n] that belong to the tokens that ask: [B, 1, T, n]. */
-function linesOf(table: FloatTensor, asked: Int32Array, { rows }: Batch): FloatTensor {
-  const size = table.shape[3];
-  const data = new Float64Array(asked.length * size);
-  asked.forEach((index, i) => data.set(table.data.subarray(index * size, (index + 1) * size), i * size));
-  return floats(table.dtype, data, [rows, 1, asked.length / rows, size]);
+function indices(rows: readonly number[]): Tensor<'int32'> {
+  return i32(Int32Array.from(rows), [rows.length]);
 }

@@ -7,6 +7,7 @@ import { loadModel } from '../../src/model/load.ts';
 import { httpSource } from '../../src/model/source.ts';
 import { naivePass } from '../support/naive-location.ts';
 import { GPT2_SMALL, randomModel } from '../support/tiny.ts';
+import { countedDevice, measureProducts } from './arithmetic.ts';
 
 /** Twelve tokens with their subject at the beginning: the most that there is to run. */
 const WHOLE = {
@@ -23,15 +24,26 @@ const EXAMPLE = {
 
 const ROUNDS = 2;
 
-/** A full map on the shipped model: when its first cells come, when each kind is done; with the published windows and with those for its depth. */
+/**
+ * A full map on the shipped model: when its first cells come, when each kind is done; with the published windows and with
+ * those for its depth. Beside it, because a machine's speed changes from one moment to the next: how long the map's matrix
+ * products alone would take at the speed found just before and just after it.
+ */
 export async function measureLocate(device: Device, say: (line: string) => void): Promise<void> {
-  const model = await loadModel(httpSource(new URL('/shipped', location.href).href, { name: 'shipped' }), device);
+  const counted = countedDevice(device);
+  const model = await loadModel(
+    httpSource(new URL('/shipped', location.href).href, { name: 'shipped' }),
+    counted.device,
+  );
   const windows = [10, usualWindow(model.description.n_layers)];
   for (const request of [WHOLE, { ...WHOLE, target: 'strap on a helmet' }, EXAMPLE]) {
     const { ids, subjectRange, targetIds } = await readCase(model, request);
     const size = `${ids.length} tokens, the subject ${subjectRange.join('–')}, ${targetIds.length} of target`;
     for (let round = 0; round < ROUNDS; round++) {
       for (const window of windows) {
+        const item = await readCase(model, request);
+        const before = await measureProducts(device);
+        counted.taken();
         const start = performance.now();
         const since = () => `${(performance.now() - start).toFixed(0)} ms`;
         const marks: Record<string, string> = {};
@@ -39,9 +51,14 @@ export async function measureLocate(device: Device, say: (line: string) => void)
           marks['first cells'] ??= since();
           marks[`last of ${kind}`] = since();
         };
-        await locate(model, await readCase(model, request), { window }, { cells });
+        await locate(model, item, { window }, { cells });
+        const seconds = (performance.now() - start) / 1000;
+        const work = counted.taken();
+        const speed = (before + (await measureProducts(device))) / 2;
         const stages = Object.entries(marks).map(([stage, time]) => `${stage} ${time}`);
         say(`the shipped model, ${size}, windows of ${window}: ${stages.join(', ')}`);
+        const products = `${billions(work)} GFLOP, ${((1000 * work) / speed).toFixed(0)} ms at ${billions(speed)} GFLOP/s`;
+        say(`  ${products}: the map takes ${((seconds * speed) / work).toFixed(2)} times its matrix products`);
       }
     }
   }
@@ -50,6 +67,10 @@ export async function measureLocate(device: Device, say: (line: string) => void)
 }
 
 // ---
+
+function billions(value: number): string {
+  return (value / 1e9).toFixed(1);
+}
 
 /** Passes of the loop before the fast way, and as many after it: a machine whose speed changes meanwhile favors neither. */
 const PASSES = 2;
