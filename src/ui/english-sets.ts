@@ -155,6 +155,24 @@ export const englishSets: SetsMessages = {
   },
   command: (command) => `Computed with: ${command}`,
   relation: 'Relation',
+  knowledge: 'Knowledge',
+  prompts: 'n',
+  whole: { effect: 'Spread', overlap: 'Mean' },
+  tableHelp: 'A column’s head puts the relations in its order, here and in the picture; a relation shows its prompts.',
+  showPrompts: (relation, prompts) =>
+    prompts === '1' ? `Show the prompt of ${relation}` : `Show the ${prompts} prompts of ${relation}`,
+  promptsOf: (relation, prompts) => `${relation}: ${prompts === '1' ? '1 prompt' : `${prompts} prompts`}`,
+  promptsAll: (prompts) => `Show all ${prompts}`,
+  promptsUnknown: 'Which prompts these were isn’t known any more: compute it again to see them.',
+  promptFiguresNone: 'Of single prompts no figures are kept here: compute it on this model to see them.',
+  promptAbout: (subject, answer) =>
+    `About “${subject}”; looked for: ${answer === null ? 'what the model says' : `“${answer}”`}.`,
+  promptFigure: {
+    effect: (value) => `Spread ${value}.`,
+    overlap: (value) => `Same words, mean of the layers: ${value}.`,
+  },
+  trace: 'Trace this one',
+  toTrace: (prompt) => `“${prompt}” is in the form now.`,
   gridLabel: (side, module, measure) => `${side}, ${module}: ${measure}, relations by layers`,
   cell: (relation, layer, value, band, n) => `${relation}, layer ${layer}: ${value} ± ${band}, ${n} prompts`,
   explained: (relation, module, spread) =>

@@ -107,6 +107,21 @@ export interface SetsMessages {
   readonly bands: Readonly<Record<Comparison, string>>;
   readonly command: (command: string) => string;
   readonly relation: string;
+  readonly knowledge: string;
+  readonly prompts: string;
+  /** A set in one number. */
+  readonly whole: Readonly<Record<SetLine, string>>;
+  readonly tableHelp: string;
+  readonly showPrompts: (relation: string, prompts: string) => string;
+  readonly promptsOf: (relation: string, prompts: string) => string;
+  readonly promptsAll: (prompts: string) => string;
+  readonly promptsUnknown: string;
+  readonly promptFiguresNone: string;
+  /** A prompt's subject, and what is looked for; null for what the model says. */
+  readonly promptAbout: (subject: string, answer: string | null) => string;
+  readonly promptFigure: Readonly<Record<SetLine, (value: string) => string>>;
+  readonly trace: string;
+  readonly toTrace: (prompt: string) => string;
   readonly gridLabel: (side: string, module: string, measure: string) => string;
   readonly cell: (relation: string, layer: string, value: string, band: string, n: string) => string;
   readonly explained: (relation: string, module: string, spread: string) => string;

@@ -1,11 +1,13 @@
 import {
   contrastOf,
+  meanOf,
   PERSON_VARIANTS,
   PROMPT_KINDS,
   sideWithMore,
   type Contrast,
   type KnowledgeKind,
   type LineSummary,
+  type PromptFigures,
   type PromptKind,
   type PromptSet,
   type RelationSummaries,
@@ -29,8 +31,13 @@ export function lineOf({ lines }: SetSummary, line: SetLine, module: Module): Li
 /** A set in one number: how widely the effect lies over its cells, or the mean of its line. NaN where it wasn't measured. */
 export function figureOfSet(summary: SetSummary, line: SetLine, module: Module): number {
   if (line === 'effect') return summary.figures[`spread.${module}.entropy`]?.mean ?? NaN;
-  const mean = Array.from(lineOf(summary, line, module)?.mean ?? []);
-  return mean.reduce((sum, value) => sum + value, 0) / mean.length;
+  return meanOf(Array.from(lineOf(summary, line, module)?.mean ?? []));
+}
+
+/** A prompt in the same number: a set's is the mean of its prompts'. NaN where it wasn't measured. */
+export function figureOfPrompt({ figures, lines }: PromptFigures, line: SetLine, module: Module): number {
+  if (line === 'effect') return figures[`spread.${module}.entropy`] ?? NaN;
+  return meanOf(Array.from(lines[`overlap.lens.${module}`] ?? []));
 }
 
 /** How both sides compare in that number; null for too few relations. */
@@ -67,7 +74,10 @@ export function rangesOf(layers: readonly number[]): [first: number, last: numbe
 }
 
 /** A side's relations, in the order in which they were measured. */
-export function relationsOf({ relations }: RelationSummaries, side: PromptKind): RelationSummary[] {
+export function relationsOf<T extends { readonly kind: PromptKind }>(
+  { relations }: { readonly relations: readonly T[] },
+  side: PromptKind,
+): T[] {
   return relations.filter(({ kind }) => kind === side);
 }
 

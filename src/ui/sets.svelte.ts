@@ -3,7 +3,10 @@ import {
   firstOfEach,
   type KeptSets,
   type MeasuredSets,
+  type PromptFigures,
   type PromptSet,
+  type RelationPrompt,
+  type RelationSummary,
   type SetsAsked,
   type StoredSets,
 } from '../worker/api-locate.ts';
@@ -25,12 +28,14 @@ export const ALL_OF_EACH = 10_000;
 export class Sets {
   readonly #client: EngineClient;
   readonly job: Job;
-  #asked = false;
+  #loaded = false;
 
   /** Null when none came with the model; undefined as long as that isn't known. */
   stored = $state.raw<StoredSets | null | undefined>(undefined);
   /** Computed in this page, as far as that has come. */
   measured = $state.raw<MeasuredSets | null>(null);
+  /** What that was asked of, in its order. */
+  #prompts: readonly RelationPrompt[] = [];
   /** When that ended, in milliseconds since 1970; null from its first figures to its last. */
   measuredAt = $state<number | null>(null);
   /** Whether it is from an earlier visit. */
@@ -65,11 +70,13 @@ export class Sets {
   /** The prompts to be measured. */
   readonly chosen: PromptSet | null = $derived(this.usesOwn && this.own ? this.own : (this.offered ?? null));
   readonly relations: readonly OfferedRelation[] = $derived(relationsIn(this.chosen));
-  /** How many prompts a run would measure. */
-  readonly count: number = $derived.by(() => {
+  /** The prompts that a run would measure. */
+  readonly #asked: readonly RelationPrompt[] = $derived.by(() => {
     const prompts = this.chosen?.prompts.filter(({ relation }) => !this.leftOut.includes(relation)) ?? [];
-    return firstOfEach(prompts, this.each).length;
+    return firstOfEach(prompts, this.each);
   });
+  /** How many they are. */
+  readonly count: number = $derived(this.#asked.length);
 
   constructor(client: EngineClient, onTenth: OnTenth) {
     this.#client = client;
@@ -78,14 +85,14 @@ export class Sets {
 
   /** Reads what came with the model, once. */
   async load(): Promise<void> {
-    if (this.#asked) return;
-    this.#asked = true;
+    if (this.#loaded) return;
+    this.#loaded = true;
     try {
       this.offered = await this.#client.modelPrompts();
       this.#restore(await this.#client.keptSets());
       this.stored = await this.#client.storedSets();
     } catch (thrown) {
-      this.#asked = false;
+      this.#loaded = false;
       Object.assign(this, { stored: null, error: toEditorError(thrown, 'read the stored sets') });
     }
   }
@@ -117,6 +124,7 @@ export class Sets {
   async run(): Promise<void> {
     Object.assign(this, { error: null, source: 'measured' });
     const relations = this.relations.map(({ relation }) => relation).filter((each) => !this.leftOut.includes(each));
+    const prompts = this.#asked;
     const asked: SetsAsked = { own: this.usesOwn ? this.own : null, relations, each: this.each };
     // Parts come by another way than the whole: one may come after it.
     let isOpen = true;
@@ -125,6 +133,7 @@ export class Sets {
       const hear = (part: MeasuredSets) => {
         if (!isOpen || watch.signal?.aborted) return;
         fresh += 1;
+        this.#prompts = prompts;
         Object.assign(this, { measured: part, measuredAt: null, restored: false });
         if (variantsIn(part) === 0) this.secondsPerPrompt = this.job.seconds / fresh;
       };
@@ -133,8 +142,10 @@ export class Sets {
     isOpen = false;
     if (this.job.running) return;
     if (outcome.state === 'failed') this.error = outcome.error;
-    if (outcome.state === 'done') Object.assign(this, { measured: outcome.value, restored: false });
-    else if (fresh === 0) return;
+    if (outcome.state === 'done') {
+      this.#prompts = prompts;
+      Object.assign(this, { measured: outcome.value, restored: false });
+    } else if (fresh === 0) return;
     this.measuredAt = Date.now();
     await this.#keep();
   }
@@ -144,9 +155,33 @@ export class Sets {
     return this.job.cancel();
   }
 
+  /**
+   * The prompts that a relation's figures are from, as far as they have come. Null where they aren't known: none came with
+   * the model, or they were measured by a version of this page that didn't keep them.
+   */
+  promptsOf({ relation, summary: { n } }: RelationSummary): readonly RelationPrompt[] | null {
+    const all = this.#isMeasuredShown ? this.#prompts : (this.offered?.prompts ?? []);
+    const prompts = all.filter((each) => each.relation === relation).slice(0, n);
+    return prompts.length === n ? prompts : null;
+  }
+
+  /** What was measured here of single prompts; null for those of which nothing is kept, and of those that came so. */
+  async figuresOf(prompts: readonly RelationPrompt[]): Promise<readonly (PromptFigures | null)[]> {
+    const { measured } = this;
+    const none = prompts.map(() => null);
+    if (!measured || !this.#isMeasuredShown) return none;
+    const { settings, stamp } = measured;
+    return this.#client.promptFigures(prompts, { settings, stamp }).catch(() => none);
+  }
+
+  get #isMeasuredShown(): boolean {
+    return this.measured !== null && this.shown === this.measured;
+  }
+
   #restore(kept: KeptSets | null): void {
     if (!kept || this.measured || this.job.running) return;
-    const { sets: measured, computedAt: measuredAt, secondsPerPrompt } = kept;
+    const { sets: measured, prompts, computedAt: measuredAt, secondsPerPrompt } = kept;
+    this.#prompts = prompts;
     Object.assign(this, { measured, measuredAt, secondsPerPrompt, restored: true });
   }
 
@@ -154,7 +189,8 @@ export class Sets {
   async #keep(): Promise<void> {
     const { measured: sets, measuredAt: computedAt, secondsPerPrompt } = this;
     if (!sets || computedAt === null) return;
-    await this.#client.keepSets({ sets, computedAt, secondsPerPrompt }).catch(() => undefined);
+    const prompts = this.#prompts;
+    await this.#client.keepSets({ sets, prompts, computedAt, secondsPerPrompt }).catch(() => undefined);
   }
 }
 

@@ -4,11 +4,12 @@ import type { Lens } from '../locate/lens.ts';
 import type { CellBlock, LocationBaseline, LocationMap, LocationSettings } from '../locate/location.ts';
 import type { Recall } from '../locate/recall.ts';
 import type { PromptSet } from '../locate/prompt-set.ts';
-import type { CompleteSetSettings, RelationSummaries } from '../locate/relations.ts';
+import type { CompleteSetSettings, RelationPrompt, RelationSummaries } from '../locate/relations.ts';
 import type { StoredSets } from '../locate/set-file.ts';
+import type { PromptFigures } from '../locate/sets.ts';
 import type { OnProgress, Version } from './api-call.ts';
 
-export type { PromptSet, StoredSets };
+export type { CompleteSetSettings, PromptFigures, PromptSet, StoredSets };
 export type { CellBlock, Lens, LocateCase, LocateRequest, LocationBaseline, LocationMap, LocationSettings, Recall };
 export type { LensPlace } from '../locate/lens.ts';
 export type { LocationKind } from '../locate/location.ts';
@@ -26,7 +27,7 @@ export {
   type RelationSummary,
 } from '../locate/relations.ts';
 export type { LineSummary, SetSummary } from '../locate/sets.ts';
-export { spreadOf, type Spread } from '../locate/spread.ts';
+export { meanOf, spreadOf, type Spread } from '../locate/spread.ts';
 export { usualWindow, windowAt } from '../locate/windows.ts';
 
 /** What was measured, and of which model: see `stampOf`. */
@@ -74,6 +75,9 @@ export interface MeasuredSets extends RelationSummaries {
   readonly askedVariants: number;
 }
 
+/** What figures of a prompt depend on, besides the model. */
+export type HowMeasured = Pick<MeasuredSets, 'settings' | 'stamp'>;
+
 /** What is asked about one prompt. */
 export interface Question {
   readonly prompt: string;
@@ -107,6 +111,8 @@ export interface KeptTracing {
 /** What was measured last of sets, to be shown again on another visit. Plain data. */
 export interface KeptSets {
   readonly sets: MeasuredSets;
+  /** What they were measured on, in that order. */
+  readonly prompts: readonly RelationPrompt[];
   /** In milliseconds since 1970. */
   readonly computedAt: number;
   readonly secondsPerPrompt: number | null;
@@ -155,6 +161,8 @@ export interface LocateApi {
     onProgress: OnProgress,
     onPart: (sets: MeasuredSets) => void,
   ): Promise<MeasuredSets>;
+  /** What was measured in this browser of single prompts, in their order; null for those of which nothing is kept. */
+  promptFigures(prompts: readonly RelationPrompt[], how: HowMeasured): Promise<readonly (PromptFigures | null)[]>;
   /** Keeps what was traced for another visit: the latest of each of the last few prompts. */
   keepTracing(tracing: KeptTracing): Promise<void>;
   /** What was traced last of a prompt, or else of any; null where nothing was. */

@@ -21,6 +21,7 @@ import type {
   Version,
 } from './api.ts';
 import type {
+  HowMeasured,
   KeptSets,
   KeptTracing,
   Located,
@@ -28,8 +29,10 @@ import type {
   LocateRequest,
   LocationSettings,
   MeasuredSets,
+  PromptFigures,
   PromptSet,
   Recalled,
+  RelationPrompt,
   Seen,
   SetsAsked,
   StoredSets,
@@ -142,6 +145,10 @@ export class EngineClient {
     return this.#call('measure sets', watch, (engine, job, onProgress) =>
       engine.measureSets(asked, version, job, onProgress, proxy(onPart)),
     );
+  }
+
+  promptFigures(prompts: readonly RelationPrompt[], how: HowMeasured): Promise<readonly (PromptFigures | null)[]> {
+    return this.#call('find the figures of prompts', undefined, (engine) => engine.promptFigures(prompts, how));
   }
 
   keepTracing(tracing: KeptTracing): Promise<void> {

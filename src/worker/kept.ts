@@ -45,7 +45,12 @@ export async function findSets({ model, database }: KeepingStudio): Promise<Kept
 // ---
 
 const TRACINGS: RecordKind<KeptTracing> = { name: 'tracings', version: 1 };
-const SETS: RecordKind<KeptSets> = { name: 'measured-sets', version: 1 };
+const SETS: RecordKind<KeptSets> = {
+  name: 'measured-sets',
+  version: 2,
+  // The first didn't say what was measured.
+  upgrade: (old) => ({ ...(old as Omit<KeptSets, 'prompts'>), prompts: [] }),
+};
 
 /** Models of which sets are kept. */
 const MOST_SETS = 3;

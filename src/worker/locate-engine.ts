@@ -1,6 +1,7 @@
 import type { Watch } from '../base/tasks.ts';
 import type { OnProgress, Version } from './api-call.ts';
 import type {
+  HowMeasured,
   KeptSets,
   KeptTracing,
   LocateApi,
@@ -9,8 +10,10 @@ import type {
   LocateRequest,
   LocationSettings,
   MeasuredSets,
+  PromptFigures,
   PromptSet,
   Recalled,
+  RelationPrompt,
   Seen,
   SetsAsked,
   StoredSets,
@@ -18,7 +21,7 @@ import type {
 import type { Jobs } from './jobs.ts';
 import { findSets, findTracing, keepSets, keepTracing } from './kept.ts';
 import { locateAnswer, lookThrough, recallLayers, type StandingEdits } from './locating.ts';
-import { measureSets, readModelPrompts, readOwnPrompts, readStoredSets } from './sets.ts';
+import { findFigures, measureSets, readModelPrompts, readOwnPrompts, readStoredSets } from './sets.ts';
 import type { Studio } from './studio.ts';
 
 /** The engine's answers to where things are held: questions about an open model as it stands. */
@@ -79,6 +82,13 @@ export abstract class LocateEngine implements LocateApi {
     return this.#ask(job, onProgress, (watch) =>
       measureSets(this.studio, asked, this.standing(version), onPart, watch),
     );
+  }
+
+  async promptFigures(
+    prompts: readonly RelationPrompt[],
+    how: HowMeasured,
+  ): Promise<readonly (PromptFigures | null)[]> {
+    return findFigures(this.studio, prompts, how);
   }
 
   async keepTracing(tracing: KeptTracing): Promise<void> {

@@ -8,11 +8,12 @@ import {
   measureRelations,
   readRelationPrompts,
   summarizeRelations,
+  type RelationPrompt,
 } from '../locate/relations.ts';
 import { readSetFile, SET_FILES, type StoredSets } from '../locate/set-file.ts';
-import type { PromptFigures, SetJournal } from '../locate/sets.ts';
+import { promptKey, type PromptFigures, type SetJournal } from '../locate/sets.ts';
 import { getRecord, putRecord, type RecordKind } from '../store/keep.ts';
-import type { MeasuredSets, SetsAsked } from './api-locate.ts';
+import type { HowMeasured, MeasuredSets, SetsAsked } from './api-locate.ts';
 import type { StandingEdits } from './locating.ts';
 import type { Studio } from './studio.ts';
 
@@ -106,6 +107,20 @@ export async function measureSets(
   };
   const inner = watch.signal ? { signal: watch.signal } : {};
   return { ...about, ...(await measureRelations(model, prompts, settings, journal, inner, patches, stamp)) };
+}
+
+/**
+ * What earlier runs have measured of single prompts, in the order given; null for those of which nothing is kept.
+ *
+ * @param how they were measured: with other settings, or other edits, they have other figures
+ */
+export async function findFigures(
+  { model, database }: Pick<Studio, 'model' | 'database'>,
+  prompts: readonly RelationPrompt[],
+  { settings, stamp }: HowMeasured,
+): Promise<(PromptFigures | null)[]> {
+  const keys = prompts.map((prompt) => promptKey(model, prompt, settings, stamp));
+  return Promise.all(keys.map(async (key) => (await getRecord(database, FIGURES, key)) ?? null));
 }
 
 // ---

@@ -34,6 +34,7 @@ export function packEngine(engine: EngineApi): PackedEngine {
     modelPrompts: (...args) => pack('read the prompts of the sets', () => engine.modelPrompts(...args)),
     readPrompts: (...args) => pack('read the prompts', () => engine.readPrompts(...args)),
     measureSets: (...args) => pack('measure sets', () => engine.measureSets(...args)),
+    promptFigures: (...args) => pack('find the figures of prompts', () => engine.promptFigures(...args)),
     keepTracing: (...args) => pack('keep what was traced', () => engine.keepTracing(...args)),
     keptTracing: (...args) => pack('find what was traced', () => engine.keptTracing(...args)),
     keepSets: (...args) => pack('keep the sets', () => engine.keepSets(...args)),

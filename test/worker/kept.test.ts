@@ -1,7 +1,8 @@
 import 'fake-indexeddb/auto';
 import { describe, expect, test } from 'vitest';
 import { memoryDatabase, openDatabase, withFallback } from '../../src/store/database.ts';
-import type { KeptTracing, MeasuredSets, TracedAnswer } from '../../src/worker/api-locate.ts';
+import type { KeptSets, KeptTracing, MeasuredSets, RelationPrompt, TracedAnswer } from '../../src/worker/api-locate.ts';
+import { putRecord } from '../../src/store/keep.ts';
 import {
   findSets,
   findTracing,
@@ -75,10 +76,18 @@ describe('what was traced', () => {
 test('of sets the latest are kept', async () => {
   const studio = of('a', memoryDatabase());
   const sets = { stamp: '', asked: 3 } as unknown as MeasuredSets;
+  const prompts: RelationPrompt[] = [{ prompt: 'it opens', subject: 'it', relation: 'xNeed', kind: 'commonsense' }];
   expect(await findSets(studio)).toBeNull();
-  await keepSets(studio, { sets, computedAt: 1, secondsPerPrompt: null });
-  await keepSets(studio, { sets: { ...sets, asked: 4 }, computedAt: 2, secondsPerPrompt: 0.5 });
-  expect(await findSets(studio)).toMatchObject({ sets: { asked: 4 }, secondsPerPrompt: 0.5 });
+  await keepSets(studio, { sets, prompts: [], computedAt: 1, secondsPerPrompt: null });
+  await keepSets(studio, { sets: { ...sets, asked: 4 }, prompts, computedAt: 2, secondsPerPrompt: 0.5 });
+  expect(await findSets(studio)).toMatchObject({ sets: { asked: 4 }, prompts, secondsPerPrompt: 0.5 });
   expect(await findSets(of('b', studio.database))).toBeNull();
   expect(await studio.database.keys('records', 'measured-sets:')).toHaveLength(1);
+});
+
+test('sets that were kept before it was said what they were measured on are found, without that', async () => {
+  const studio = of('a', memoryDatabase());
+  const old: Omit<KeptSets, 'prompts'> = { sets: { asked: 3 } as MeasuredSets, computedAt: 1, secondsPerPrompt: null };
+  await putRecord(studio.database, { name: 'measured-sets', version: 1 }, `${'1'.padStart(15, '0')} a`, old);
+  expect(await findSets(studio)).toEqual({ ...old, prompts: [] });
 });

@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
 import { SET_FILES } from '../../src/locate/set-file.ts';
 import { memoryDatabase } from '../../src/store/database.ts';
-import type { MeasuredSets } from '../../src/worker/api-locate.ts';
-import { measureSets, readOwnPrompts, readStoredSets, type SetsStudio } from '../../src/worker/sets.ts';
+import { figureOfPrompt, figureOfSet } from '../../src/ui/sets-view.ts';
+import type { MeasuredSets, RelationPrompt } from '../../src/worker/api-locate.ts';
+import { findFigures, measureSets, readOwnPrompts, readStoredSets, type SetsStudio } from '../../src/worker/sets.ts';
 import { testDevice } from '../support/device.ts';
 import { expectFault } from '../support/faults.ts';
 import { SHIPPED } from '../support/shipped.ts';
@@ -57,6 +58,23 @@ test('figures come prompt by prompt, those about other people after them; what w
   expect(counts(whole)).toEqual([3, 2, 2, 2]);
   expect(whole.relations).toEqual(parts[3].relations);
   expect(resumed.at(-1)).toEqual(whole);
+});
+
+test('what was measured of single prompts is found again, as it was measured and not otherwise', async () => {
+  const whole = await measureSets(studio, ASKED, UNEDITED, () => undefined, {});
+  const unknown = { ...PROMPTS[0], prompt: 'PersonX fell, then ran' };
+  const [ran, fell, sat] = await findFigures(studio, [PROMPTS[0], unknown, PROMPTS[1]] as RelationPrompt[], whole);
+  expect(fell).toBeNull();
+  for (const line of ['effect', 'overlap'] as const) {
+    for (const module of ['mlp', 'attn'] as const) {
+      const both = [ran, sat].map((found) => found && figureOfPrompt(found, line, module));
+      const relation = figureOfSet(whole.relations[0].summary, line, module);
+      expect(relation).toBeGreaterThan(0);
+      expect((Number(both[0]) + Number(both[1])) / 2).toBeCloseTo(relation, 12);
+    }
+  }
+  const edited = { ...whole, stamp: 'an edit' };
+  expect(await findFigures(studio, PROMPTS as RelationPrompt[], edited)).toEqual([null, null, null]);
 });
 
 test('sets of another model are none of this one; damaged ones are told', async () => {
