@@ -13,10 +13,15 @@ export interface Reading {
   readonly done: boolean;
 }
 
+/** What a reading asks of the engine. */
+export type AskClient = Pick<EngineClient, 'tokenize' | 'predict' | 'generate'>;
+
 /** The first step: a prompt, its tokens, what should follow, with the edits that are on and without. */
 export class Ask {
-  readonly #client: EngineClient;
-  readonly #hasEdits: () => boolean;
+  readonly #client: AskClient;
+  readonly #askStamp: () => string;
+  /** What has been said of the prompt to the end, by the edits that took part: going back and forth between them shows it at once. */
+  #said: Readonly<Record<string, Reading>> = {};
   #controller: AbortController | null = null;
   #running: Promise<boolean> = Promise.resolve(true);
   /** Bars are being computed: another change of the stack waits for them, so that a drag doesn't starve them. */
@@ -41,7 +46,7 @@ export class Ask {
 
   /** The untouched model's reading of the prompt; null while no edit is on, for both are then the same. */
   readonly original: Reading | null = $derived.by(() => {
-    return this.#hasEdits() && this.untouched?.prompt === this.edited?.prompt ? this.untouched : null;
+    return this.#hasEdits && this.untouched?.prompt === this.edited?.prompt ? this.untouched : null;
   });
   /** The version that is shown. */
   readonly shown: Reading | null = $derived(this.peeking ? (this.original ?? this.edited) : this.edited);
@@ -51,9 +56,14 @@ export class Ask {
     return under && this.shown && under !== this.shown && under.text !== this.shown.text ? under : null;
   });
 
-  constructor(client: EngineClient, hasEdits: () => boolean) {
+  /** @param askStamp which edits take part; empty for none */
+  constructor(client: AskClient, askStamp: () => string) {
     this.#client = client;
-    this.#hasEdits = hasEdits;
+    this.#askStamp = askStamp;
+  }
+
+  get #hasEdits(): boolean {
+    return this.#askStamp() !== '';
   }
 
   /** Cuts the prompt into tokens. A courtesy: what is wrong with a prompt, reading it says. */
@@ -101,11 +111,18 @@ export class Ask {
   /** Forgets what the model said: another device may say it in other numbers. */
   forget(): void {
     this.untouched = null;
+    this.forgetStacks();
+  }
+
+  /** Forgets what it said with edits: another tab has changed them, and which ones answered last can't be told. */
+  forgetStacks(): void {
+    this.#said = {};
   }
 
   /** What was drawn in another way no longer counts; the bars do, which nothing is drawn for. */
   #unsay(changes: Partial<Sampling>): void {
     this.sampling = { ...this.sampling, ...changes };
+    this.#said = {};
     this.untouched &&= { ...this.untouched, text: '', done: false };
   }
 
@@ -117,22 +134,19 @@ export class Ask {
     try {
       if (delay > 0) await pause(delay, signal);
       if (!this.keepsSeed) this.#unsay({ seed: drawSeed() });
-      if (!this.#hasEdits() && this.#isKnown(prompt)) {
-        Object.assign(this, { edited: this.untouched, error: null });
-        return true;
-      }
-      const prediction = await this.#predict(prompt, signal);
-      this.error = null;
-      this.edited = { prompt, prediction, text: '', done: false };
-      if (this.#hasEdits() && this.untouched?.prompt !== prompt) {
+      const known = this.#known(prompt);
+      const edited = known ?? { prompt, prediction: await this.#predict(prompt, signal), text: '', done: false };
+      Object.assign(this, { edited, error: null });
+      const stamp = this.#askStamp();
+      if (this.#hasEdits && this.untouched?.prompt !== prompt) {
         const original = await this.#client.predict(prompt, 'original', CANDIDATES, { signal });
         this.untouched = { prompt, prediction: original, text: '', done: false };
       }
-      await this.#continue('edited', prompt, prediction, signal, (reading) => (this.edited = reading));
-      if (!this.#hasEdits()) this.untouched = this.edited;
-      else if (this.untouched && !this.untouched.done) {
-        const keep = (reading: Reading) => (this.untouched = reading);
-        await this.#continue('original', prompt, this.untouched.prediction, signal, keep);
+      if (!known) await this.#continue('edited', edited, signal, (reading) => (this.edited = reading));
+      if (!this.#hasEdits) this.untouched = this.edited;
+      else if (this.edited) this.#said = { ...this.#said, [stamp]: this.edited };
+      if (this.untouched && !this.untouched.done) {
+        await this.#continue('original', this.untouched, signal, (reading) => (this.untouched = reading));
       }
       return true;
     } catch (thrown) {
@@ -142,9 +156,10 @@ export class Ask {
     }
   }
 
-  /** Whether the untouched model has said all it says to a prompt. */
-  #isKnown(prompt: string): boolean {
-    return this.untouched?.prompt === prompt && this.untouched.done;
+  /** What the model with the edits that are on has said to a prompt, if that was heard to the end. */
+  #known(prompt: string): Reading | null {
+    const said: Reading | null | undefined = this.#hasEdits ? this.#said[this.#askStamp()] : this.untouched;
+    return said?.done && said.prompt === prompt ? said : null;
   }
 
   /** The next token's distribution for the stack as it is when it arrives; each on the way there is shown. */
@@ -168,8 +183,7 @@ export class Ask {
   /** Streams the continuation of one version into a reading. */
   async #continue(
     version: Version,
-    prompt: string,
-    prediction: Prediction,
+    { prompt, prediction }: Reading,
     signal: AbortSignal,
     show: (reading: Reading) => void,
   ): Promise<void> {

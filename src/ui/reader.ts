@@ -1,3 +1,4 @@
+import type { EditView } from '../worker/api.ts';
 import type { Ask } from './ask.svelte.ts';
 import type { Comparing } from './comparing.svelte.ts';
 import type { Composer } from './composer.svelte.ts';
@@ -48,6 +49,12 @@ export class Reader {
   /** The stack has changed. */
   restack(): void {
     void this.#compareAfter(this.#readings.ask.restack());
+  }
+
+  /** The engine tells of a stack that it was not told: another tab's, or one whose check was finished. */
+  takeStack(edits: readonly EditView[]): void {
+    this.#readings.ask.forgetStacks();
+    this.#readings.stack.take(edits);
   }
 
   /** Another device computes: it may say the same in other numbers. */
