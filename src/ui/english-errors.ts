@@ -42,7 +42,7 @@ export const englishErrors: Readonly<Record<ErrorCode, (values: ErrorWords) => s
   },
   'crashed-last': () =>
     'The tab ended before the model was open, most likely because memory ran out, so it is not tried again by itself. Your edits are kept. The CPU needs less than the graphics device.',
-  'device-lost': () => 'Open the model again, or run it on the CPU. Your edits are kept.',
+  'device-lost': () => 'Try again when the model is back, or run it on the CPU. Your edits are kept.',
   'hash-mismatch': ({ file }) =>
     `${file ?? 'It'} differs from its fingerprint and was thrown away. Load the model again: only what is damaged is fetched.`,
   'ill-conditioned': () =>

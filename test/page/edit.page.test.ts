@@ -180,6 +180,12 @@ withPage('the built page, on the CPU', { preferences: { device: 'wasm' }, return
       await page.setViewportSize({ width, height: 780 });
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
     }
+    const strange = await page.evaluate(() => {
+      const family = (element: Element) => getComputedStyle(element).fontFamily;
+      const controls = [...document.querySelectorAll('button:not(.written), select')];
+      return controls.filter((each) => family(each) !== family(document.body)).map((each) => each.textContent);
+    });
+    expect(strange).toEqual([]);
     await page.evaluate(() => scrollTo(0, 0));
     await picture(page, 'page-7-projector');
   });

@@ -1,6 +1,6 @@
-import type { CDPSession, Page, Worker } from 'playwright-core';
+import type { CDPSession, Page } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { pageOrSkip } from '../support/page.ts';
+import { engineOf, pageOrSkip, refuseWrites } from '../support/page.ts';
 
 const withPage = pageOrSkip();
 
@@ -19,13 +19,6 @@ const running = (page: Page, stage: string) => page.locator('#edit li.running', 
 const ready = (page: Page) => bars(page).waitFor();
 const waiting = (page: Page) => page.getByRole('list', { name: 'Waiting edits' }).getByRole('listitem');
 
-/** The worker that computes; its own threads are workers too. */
-function engineOf(page: Page): Worker {
-  const engine = page.workers().find((each) => /\/worker-[^/]*\.js$/.test(each.url()));
-  if (!engine) throw new Error(`no engine among ${page.workers().length} workers`);
-  return engine;
-}
-
 /** The worker ends without a word, as one does that the system kills for its memory. */
 function killWorker(page: Page): void {
   void engineOf(page)
@@ -34,10 +27,23 @@ function killWorker(page: Page): void {
 }
 
 withPage('when things go wrong while an edit runs', { preferences: { device: 'wasm' }, returning: true }, (opened) => {
-  test('a worker that is killed in the middle is told and replaced; what waits is made, what was lost can be made again', async () => {
+  test('a worker that is killed in any of the first stages is told and replaced, and the words stay', async () => {
     const { page, context, address } = opened();
+    await context.addInitScript(keepEngines);
     await page.goto(address);
     await ready(page);
+    // While it samples, statistics are being gathered beside it: the first one is killed in the middle of both.
+    for (const stage of ['Sample contexts', 'Factor', 'Rank layers']) {
+      await expectKilled(page, stage, `give up in ${stage}`);
+    }
+    expect(await targets(page)).toEqual([]);
+  });
+
+  test('a worker that is killed in the middle is told and replaced; what waits is made, what was lost can be made again', async () => {
+    const { page, context, address } = opened();
+    await page.reload();
+    await ready(page);
+    await target(page).fill(LOCK);
     await limitRoom(await context.newCDPSession(page), address, (await usedRoom(page)) + ROOM);
     await editButton(page).click();
     await running(page, 'Optimize');
@@ -67,6 +73,12 @@ withPage('when things go wrong while an edit runs', { preferences: { device: 'wa
     // With the settings it was asked for first, not with those that the form has by now.
     await made.getByText('took', { exact: true }).waitFor();
     expect(await editSwitch(page, LOCK).isChecked()).toBe(true);
+  });
+
+  test('a worker that is killed while it writes takes no finished edit with it', async () => {
+    const { page } = opened();
+    await expectKilled(page, 'Write', THIRD);
+    expect(await targets(page)).toEqual([LOCK, SECOND]);
   });
 
   test('an edit that waits can be left out', async () => {
@@ -145,11 +157,7 @@ withPage('when things go wrong while an edit runs', { preferences: { device: 'wa
 
   test('a store that refuses to write is told, and switches work all the same', async () => {
     const { page } = opened();
-    await engineOf(page).evaluate(() => {
-      IDBObjectStore.prototype.put = () => {
-        throw new DOMException('the disk is gone', 'UnknownError');
-      };
-    });
+    await refuseWrites(page);
     await editSwitch(page, LOCK).check();
     await notices(page).getByText('the browser’s store refuses (UnknownError)').waitFor();
     expect(await editSwitch(page, LOCK).isChecked()).toBe(true);
@@ -176,11 +184,49 @@ withPage('when things go wrong while an edit runs', { preferences: { device: 'wa
 
 // ---
 
+declare global {
+  var killIn: (stage: string) => void;
+}
+
 /** Fewer steps: whether these edits take is nothing to what is tested here. */
 async function quicken(page: Page): Promise<void> {
   await page.getByText('More settings').click();
   await page.getByRole('spinbutton', { name: /^Steps/ }).fill('2');
   await page.getByText('More settings').click();
+}
+
+/** In the page, before it starts: `killIn` ends the engine as soon as the page shows that an edit has come to a stage, or past one that it could skip. */
+function keepEngines(): void {
+  const engines: InstanceType<typeof globalThis.Worker>[] = [];
+  const Native = globalThis.Worker;
+  globalThis.Worker = class extends Native {
+    constructor(...args: ConstructorParameters<typeof Native>) {
+      super(...args);
+      engines.push(this);
+    }
+  };
+  globalThis.killIn = (stage) => {
+    const observer = new MutationObserver(() => {
+      const stages = [...document.querySelectorAll('#edit ol[aria-label] li')];
+      const at = stages.findIndex((each) => each.textContent.includes(stage));
+      if (at < 0 || !stages.slice(at).some((each) => each.classList.contains('running'))) return;
+      observer.disconnect();
+      engines.at(-1)?.terminate();
+    });
+    observer.observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
+  };
+}
+
+/** Kills the engine in a stage of a new edit: that is told, what was typed stays, and there is another engine. */
+async function expectKilled(page: Page, stage: string, words: string): Promise<void> {
+  await target(page).fill(words);
+  await page.evaluate((name) => globalThis.killIn(name), stage);
+  await editButton(page).click();
+  const told = notices(page).getByText(`The edit “${words}” was not finished`);
+  const gaveUp = page.getByRole('alert').filter({ hasText: 'times within a minute' });
+  await told.or(gaveUp).first().waitFor();
+  if (await gaveUp.isVisible()) await gaveUp.getByRole('button', { name: 'Try again' }).click();
+  expect(await target(page).inputValue()).toBe(words);
 }
 
 /** What the edits in the stack say. */

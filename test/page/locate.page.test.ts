@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { readCase } from '../../src/locate/case.ts';
 import { locate } from '../../src/locate/location.ts';
 import { shippedModel } from '../support/models.ts';
-import { expectAccessible, pageOrSkip, picture } from '../support/page.ts';
+import { expectAccessible, pageOrSkip, picture, refuseWrites } from '../support/page.ts';
 
 const withPage = pageOrSkip();
 
@@ -14,6 +14,17 @@ const until = <T>(read: () => T | Promise<T>) => expect.poll(read, { timeout: 60
 const step = (page: Page) => page.locator('#locate');
 const grid = (page: Page) => page.getByRole('grid', { name: /^Location/ });
 const done = (page: Page) => step(page).getByText(/^Computed now on this model, at/);
+
+const prompt = (page: Page) => page.getByRole('textbox', { name: 'When the model reads' });
+const subject = (page: Page) => page.getByRole('textbox', { name: /^What the prompt is about/ });
+const answer = (page: Page) => page.getByRole('textbox', { name: /^The answer/ });
+const cost = (page: Page) => page.locator('#locate-cost');
+const relations = (page: Page) => step(page).getByRole('table', { name: /^\S+, relation by relation|^Relation by/ });
+
+/** Writes the default example, which has 9 tokens, with as many words between as make it longer by so many tokens. */
+async function writeTokens(page: Page, tokens: number): Promise<void> {
+  await prompt(page).fill(`To open the smart lock,${' the'.repeat(tokens - 9)} PersonX needs to`);
+}
 
 /** What a screen reader says of the cell that the keys have come to. */
 const here = (page: Page) =>
@@ -54,6 +65,64 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(`${address}#/locate/relations`);
   });
 
+  test('puts relations in the order that is asked for, in table and picture, and shows their prompts', async () => {
+    const { page } = opened();
+    const table = relations(page);
+    const head = (name: string) => table.getByRole('columnheader', { name, exact: true });
+    const figures = async (column: number) =>
+      (await table.locator(`tbody td:nth-child(${column})`).allInnerTexts()).map(Number);
+    expect(await head('Knowledge').getAttribute('aria-sort')).toBe('ascending');
+    await head('Spread').getByRole('button').focus();
+    await page.keyboard.press('Enter');
+    expect(await head('Spread').getAttribute('aria-sort')).toBe('descending');
+    expect(await head('Knowledge').getAttribute('aria-sort')).toBeNull();
+    const spreads = await figures(3);
+    expect(spreads.length).toBeGreaterThan(20);
+    expect(spreads).toEqual(spreads.toSorted((a, b) => b - a));
+    await page.keyboard.press(' ');
+    expect(await figures(3)).toEqual(spreads.toReversed());
+    await head('L2').getByRole('button').click();
+    const layer2 = await figures(7);
+    expect(layer2).toEqual(layer2.toSorted((a, b) => b - a));
+    const facts = table.getByRole('row').filter({ has: page.getByRole('cell', { name: 'facts', exact: true }) });
+    const first = await facts.first().getByRole('rowheader').innerText();
+    const drawn = page.getByRole('grid', { name: /^facts, MLP/ }).getByRole('rowheader');
+    await page.getByRole('grid', { name: /^facts, MLP/ }).focus();
+    await page.keyboard.press('PageUp');
+    expect(await drawn.first().innerText()).toBe(first);
+    await page.keyboard.press('Enter');
+    await step(page)
+      .getByRole('button', { name: `Show the 9 prompts of ${first}` })
+      .click();
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe(first);
+    await table.getByText('9 prompts').waitFor();
+    expect(await table.getByRole('listitem').count()).toBe(9);
+    await expectAccessible(page, step(page));
+  });
+
+  test('a prompt of a relation goes into the form, to be traced', async () => {
+    const { page, address } = opened();
+    const table = relations(page);
+    await table.getByRole('button', { name: 'capital', exact: true }).focus();
+    await page.keyboard.press('Enter');
+    await table.getByText('fact: a capital: 9 prompts').waitFor();
+    await table.getByText('Of single prompts no figures are kept here').waitFor();
+    const ireland = table.getByRole('listitem').filter({ hasText: 'The capital of Ireland is Dublin' });
+    await ireland.getByText('About “Ireland”; looked for: “Dublin”.').waitFor();
+    await ireland.getByRole('button', { name: 'Trace this one “The capital of Ireland is”' }).click();
+    await until(() => page.url()).toBe(`${address}#/locate/map`);
+    expect([
+      await prompt(page).inputValue(),
+      await subject(page).inputValue(),
+      await answer(page).inputValue(),
+    ]).toEqual(['The capital of Ireland is', 'Ireland', 'Dublin']);
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('locate-run');
+    await answer(page).fill('');
+    await page.getByRole('list', { name: 'Examples' }).getByRole('button').first().click();
+    await page.goBack();
+    await step(page).getByRole('heading', { name: 'Relation by relation' }).waitFor();
+  });
+
   test('computes them here, and keeps what has come when it is stopped', async () => {
     const { page } = opened();
     await step(page).getByRole('combobox', { name: 'Prompts of each relation' }).selectOption('1');
@@ -66,6 +135,12 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
     await step(page)
       .getByText(/^Not finished: \d+ of \d+ prompts\.$/)
       .waitFor();
+    // Of one prompt a relation has that prompt's figure.
+    const first = relations(page).getByRole('row').nth(1);
+    const spread = await first.getByRole('cell').nth(1).innerText();
+    expect(spread).toMatch(/^0\.\d\d$/);
+    await first.getByRole('button').click();
+    await relations(page).getByRole('listitem').getByText(`Spread ${spread}.`).waitFor();
     await step(page).getByRole('radio', { name: 'Map', exact: true }).check();
   });
 
@@ -125,7 +200,7 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
     const { page, address } = opened();
     await page.goto(`${address}#/locate`);
     await page.getByRole('table', { name: 'Next token' }).waitFor();
-    expect(await page.getByRole('textbox', { name: /^What the prompt is about/ }).inputValue()).toBe('the smart lock');
+    expect(await subject(page).inputValue()).toBe('the smart lock');
     await step(page).getByRole('button', { name: 'Find where it lives' }).click();
     await grid(page).waitFor();
     await done(page).waitFor();
@@ -199,7 +274,7 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
 
   test('offers other words when the prompt is not about these', async () => {
     const { page } = opened();
-    await page.getByRole('textbox', { name: /^What the prompt is about/ }).fill('the drawbridge');
+    await subject(page).fill('the drawbridge');
     await step(page).getByRole('button', { name: 'Trace it again' }).click();
     await step(page).getByText('The prompt does not contain “the drawbridge”.').waitFor();
     await step(page).getByRole('button', { name: 'Take “to”' }).click();
@@ -221,7 +296,7 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
 
   test('shows what the edit has changed: in the map, in the lens, beside the cosines', async () => {
     const { page } = opened();
-    await page.getByRole('textbox', { name: /^What the prompt is about/ }).fill('the smart lock');
+    await subject(page).fill('the smart lock');
     await step(page).getByRole('button', { name: 'Trace it again' }).click();
     await done(page).waitFor();
     await step(page).getByRole('radio', { name: 'what changed' }).check();
@@ -268,14 +343,12 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
     await step(page).getByRole('radio', { name: 'Map', exact: true }).check();
   });
 
-  test('says what a long prompt costs, draws what is seen of it, and keeps what has come when it is stopped', async () => {
+  test('says what the longest prompt costs, draws what is seen of it, and keeps what has come when it is stopped', async () => {
     const { page } = opened();
-    const text = page.getByRole('textbox', { name: 'When the model reads' });
-    const before = await text.inputValue();
-    await text.fill(`To open the smart lock, ${'he takes the key and '.repeat(14)}PersonX needs to`);
-    await step(page)
-      .getByText(/^A long prompt: \d+ tokens make [\d,]+ cells, about .* You can stop at any time/)
-      .waitFor();
+    await writeTokens(page, 128);
+    await until(() => cost(page).innerText()).toMatch(
+      /^A long prompt: 128 tokens make 3,072 cells, about .* You can stop at any time/,
+    );
     await step(page).getByRole('button', { name: 'Trace it again' }).click();
     const table = grid(page).first();
     await table.waitFor();
@@ -287,12 +360,82 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
       table.locator('canvas').evaluate((node) => node.getBoundingClientRect().height),
       box.evaluate((node) => node.getBoundingClientRect().height),
     ]);
-    expect(rows).toBeGreaterThan(64);
+    expect(rows).toBe(129);
     expect(canvas).toBeLessThan(24 * (rows - 1));
     expect(height).toBeLessThan(24 * (rows - 1));
     await table.focus();
     await page.keyboard.press('PageDown');
     await until(() => box.evaluate((node) => node.scrollTop)).toBeGreaterThan(0);
-    await text.fill(before);
+  });
+
+  test('says of one token more that it is too long, and by how much, in the prompt as in the answer', async () => {
+    const { page } = opened();
+    const button = step(page).getByRole('button', { name: 'Trace it again' });
+    await writeTokens(page, 129);
+    await until(() => cost(page).innerText()).toBe(
+      'Too long to be traced: 129 tokens, and the model reads at most 128 at once. Shorten the prompt.',
+    );
+    expect(await button.getAttribute('aria-disabled')).toBe('true');
+    await button.focus();
+    await page.keyboard.press('Enter');
+    await grid(page).first().waitFor();
+    await writeTokens(page, 128);
+    await until(() => cost(page).innerText()).toMatch(/^A long prompt: 128 tokens/);
+    await answer(page).fill('find the key and turn it');
+    await button.click();
+    await step(page)
+      .getByText(
+        /^There are 13\d tokens, and the model reads at most 128 at once\. Shorten the prompt or the target\.$/,
+      )
+      .waitFor();
+    await answer(page).fill('');
+    await writeTokens(page, 9);
+    expect(opened().complaints).toEqual([]);
+  });
+
+  test('a map that was stopped speaks of the cells that are there, and of no others', async () => {
+    const { page } = opened();
+    await step(page).getByRole('button', { name: 'Trace it again' }).click();
+    await page
+      .getByRole('region', { name: 'Running' })
+      .getByText(/[1-9]\d* of 216 cells/)
+      .waitFor();
+    await step(page).getByRole('button', { name: 'Stop tracing' }).click();
+    await step(page).getByRole('radio', { name: 'Attention', exact: true }).check();
+    await step(page).getByText('None of the 72 cells is known: it ended before. Trace it again to see them.').waitFor();
+    await step(page).getByRole('radio', { name: 'Hidden state', exact: true }).check();
+    const said = /^Only (\d+) of 72 cells are known\. Of these, (?:the one at .*|none brings “.*” back); of the others/;
+    const reading = await step(page).getByText(said).innerText();
+    await step(page).getByText('Table', { exact: true }).first().click();
+    const cells = await step(page)
+      .getByRole('table', { name: /Hidden state$/ })
+      .getByRole('cell')
+      .allInnerTexts();
+    expect(cells.filter((cell) => cell !== '–')).toHaveLength(Number(said.exec(reading)?.[1]));
+    await step(page).getByText('spread not known, cells are missing').waitFor();
+  });
+
+  test('a store that refuses to write takes nothing from a map, and the page goes on', async () => {
+    const { page } = opened();
+    const shown = () => step(page).locator('figure').first().innerText();
+    const before = await shown();
+    await refuseWrites(page);
+    // Another comparison is kept with the map at once.
+    await page.getByRole('combobox', { name: 'Beside it' }).selectOption({ label: 'nothing' });
+    await page
+      .getByRole('region', { name: 'Notices' })
+      .getByText(
+        'From here on nothing is kept beyond this tab: the browser’s store refuses (UnknownError). Everything goes on from memory',
+      )
+      .waitFor();
+    expect(await shown()).toBe(before);
+    await step(page).getByRole('button', { name: 'Trace it again' }).click();
+    await done(page).waitFor();
+    await step(page)
+      .getByText(/spread 0\.\d\d, top 3 cells \d+/)
+      .waitFor();
+    await step(page).getByRole('radio', { name: 'Lens' }).check();
+    await step(page).getByRole('table', { name: 'At “to”, behind layer 7' }).waitFor();
+    expect(opened().complaints).toEqual([]);
   });
 });

@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, r
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium, type BrowserContext, type Locator, type Page } from 'playwright-core';
+import { chromium, type BrowserContext, type Locator, type Page, type Worker } from 'playwright-core';
 import { preview } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BROWSER_FLAGS, findBrowser } from '../tools/find-browser.mjs';
@@ -97,6 +97,22 @@ export async function expectAccessible(page: Page, part: Locator = page.locator(
     expect(violations, colorScheme).toEqual([]);
   }
   await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+}
+
+/** The worker that computes; its own threads are workers too. */
+export function engineOf(page: Page): Worker {
+  const engine = page.workers().find((each) => /\/worker-[^/]*\.js$/.test(each.url()));
+  if (!engine) throw new Error(`no engine among ${page.workers().length} workers`);
+  return engine;
+}
+
+/** From now on the browser's store takes nothing more from the engine, as on a disk that is gone. */
+export async function refuseWrites(page: Page): Promise<void> {
+  await engineOf(page).evaluate(() => {
+    IDBObjectStore.prototype.put = () => {
+      throw new DOMException('the disk is gone', 'UnknownError');
+    };
+  });
 }
 
 /** Keeps a picture of the page for people to look at; nothing compares it. */
