@@ -22,13 +22,23 @@ export interface ChartScale {
   readonly ticks: readonly number[];
 }
 
-/** What a chart is drawn into. */
-export interface ChartFrame extends ChartScale {
-  readonly width: number;
-  readonly height: number;
+/** The colors of a chart but for its lines. */
+export interface ChartColors {
   readonly ink: string;
   readonly rule: string;
   readonly ground: string;
+}
+
+/** The page's, whatever the theme. */
+export const SCREEN: ChartColors = { ink: 'var(--ink-soft)', rule: 'var(--rule)', ground: 'var(--vellum)' };
+
+/** Those of paper. */
+export const PAPER: ChartColors = { ink: '#333333', rule: '#dddddd', ground: '#ffffff' };
+
+/** What a chart is drawn into. */
+export interface ChartFrame extends ChartScale, ChartColors {
+  readonly width: number;
+  readonly height: number;
   readonly layer: string;
   readonly figure: (value: number) => string;
 }

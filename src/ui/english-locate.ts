@@ -1,6 +1,6 @@
 import type { LocationKind } from '../worker/api-locate.ts';
 import { englishSets } from './english-sets.ts';
-import type { LocateMessages } from './messages-locate.ts';
+import type { LocateMessages, PartWords } from './messages-locate.ts';
 
 const list = (items: readonly string[]) => new Intl.ListFormat('en', { type: 'conjunction' }).format(items);
 
@@ -10,6 +10,11 @@ const RESTORED: Readonly<Record<LocationKind, string>> = {
   mlp: 'what the MLPs of the layers around it put out',
   attn: 'what the attention of the layers around it puts out',
 };
+
+/** "Only 20 of 72 cells are known. Of these, …": what a part shows, and no more than that. */
+function inPart({ known, cells }: PartWords, found: string): string {
+  return `Only ${known} of ${cells} cells are known. Of these, ${found}; of the others nothing can be said.`;
+}
 
 /** Where it lives, in English. */
 export const englishLocate: LocateMessages = {
@@ -29,6 +34,8 @@ export const englishLocate: LocateMessages = {
   costTime: (cells, seconds) => `${cells} cells, about ${seconds}.`,
   costLong: (tokens, cells, time) =>
     `A long prompt: ${tokens} tokens make ${cells} cells${time === null ? ', and each takes longer' : `, about ${time}`}. You can stop at any time and keep what has come.`,
+  costOver: (tokens, limit) =>
+    `Too long to be traced: ${tokens} tokens, and the model reads at most ${limit} at once. Shorten the prompt.`,
   notReady: 'The model is still loading.',
   needsPrompt: 'Write a prompt first.',
   takeOffer: (words) => `Take “${words}”`,
@@ -41,8 +48,10 @@ export const englishLocate: LocateMessages = {
   cellChange: (token, layer, kind, change) => `“${token}”, layer ${layer}, ${kind}: changed by ${change}`,
   explainedChange: (before, after) => `It was ${before} before the edits and is ${after} with them.`,
   legendChange: (what) => `change of the ${what}`,
-  readingChange: (token, layer, change) =>
-    `The edits changed most at “${token}”, layer ${layer}: by ${change}. Red is more than before, blue is less; hatched layers were written.`,
+  readingChange: (token, layer, change, part) =>
+    part
+      ? inPart(part, `the one at “${token}”, layer ${layer}, was changed most by the edits: by ${change}`)
+      : `The edits changed most at “${token}”, layer ${layer}: by ${change}. Red is more than before, blue is less; hatched layers were written.`,
   kinds: 'Put back',
   kind: { hidden: 'Hidden state', mlp: 'MLP', attn: 'Attention' },
   computedNow: (time, seconds) => `Computed now on this model, at ${time}, in ${seconds}.`,
@@ -73,6 +82,7 @@ export const englishLocate: LocateMessages = {
   spread: (entropy, top3) => `spread ${entropy}, top 3 cells ${top3}`,
   spreadNote: 'Spread: 0 when one cell holds all of the effect, 1 when all cells hold the same.',
   spreadNone: 'no cell has an effect',
+  spreadUnknown: 'spread not known, cells are missing',
   layer: 'Layer',
   token: 'Token',
   layerShort: (layer) => `L${layer}`,
@@ -82,16 +92,23 @@ export const englishLocate: LocateMessages = {
     'Arrows go from cell to cell, Home and End along a row, Page Up and Page Down along a column. Enter explains a cell, Space takes its layer for the edit.',
   cell: (token, layer, kind, value, place, cells) =>
     `“${token}”, layer ${layer}, ${kind}: ${value}, ${place} of ${cells}`,
-  cellUnknown: (token, layer) => `“${token}”, layer ${layer}: not computed yet`,
+  cellUnknown: (token, layer) => `“${token}”, layer ${layer}: not computed`,
   recallCell: (row, layer, changed) => `${row}, layer ${layer}: changes ${changed} of the likely words`,
   edited: 'written by an edit',
   hint: 'Drag over layers to take them for the edit; click a cell to have it explained.',
 
-  reading: (kind, answer, token, layer, value) =>
-    `Put back ${
-      { hidden: 'the hidden state', mlp: 'what the MLPs add', attn: 'what attention adds' }[kind]
-    } at “${token}” ${kind === 'hidden' ? 'behind' : 'around'} layer ${layer}, and “${answer}” comes back most, to ${value}. Bright cells hold what the answer needs; several bright places mean that it is spread.`,
+  reading: (kind, answer, token, layer, value, part) =>
+    part
+      ? inPart(part, `the one at “${token}”, layer ${layer}, brings “${answer}” back most, to ${value}`)
+      : `Put back ${
+          { hidden: 'the hidden state', mlp: 'what the MLPs add', attn: 'what attention adds' }[kind]
+        } at “${token}” ${kind === 'hidden' ? 'behind' : 'around'} layer ${layer}, and “${answer}” comes back most, to ${value}. Bright cells hold what the answer needs; several bright places mean that it is spread.`,
+  partNone: (part, answer) =>
+    answer === undefined
+      ? `None of the ${part.cells} cells is known: it ended before. Trace it again to see them.`
+      : inPart(part, `none brings “${answer}” back`),
   readingWaiting: 'Cells fill in as they are computed.',
+  notReached: 'It ended before this was computed: trace it again to see it.',
   readingNone:
     'The model gives this answer next to no probability, so the cells say little: look for what it does say.',
   definition: 'What exactly is shown',

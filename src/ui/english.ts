@@ -46,6 +46,7 @@ export const english: Messages = {
     taken: (text) => `Taken over: ${text}`,
     left: 'Left out.',
     waiting: 'The model’s words appear here once it is loaded.',
+    nothing: 'Write a prompt, and what the model expects next is shown here.',
   },
 
   locate: englishLocate,
@@ -159,6 +160,7 @@ export const english: Messages = {
     loss: 'loss',
     nll: 'target',
     stop: (value) => `stops at ${value}`,
+    steps: (count) => `${count} steps`,
     summary: (step, steps, nll, first) =>
       `Step ${step} of at most ${steps}: the target’s negative log likelihood went from ${first} to ${nll} nats per token.`,
     waiting: 'The curve begins with the optimization.',
@@ -248,6 +250,7 @@ export const english: Messages = {
     noEdit: 'Edited, none on',
     equal: 'Both say the same, word for word.',
     parts: 'first difference',
+    noPrompt: 'Nothing to compare: write a prompt, and both models answer here side by side.',
     nothing: 'Nothing to compare yet. Make an edit, and both models answer here side by side.',
     kl: 'Divergence before each token',
     klNote: 'KL(original ‖ edited), nats',
@@ -404,8 +407,19 @@ export const english: Messages = {
       `The model is open again, and your edits with it.${lost === null ? '' : ` The edit “${lost}” was not finished: it can be made again below.`}`,
     restartedSaved:
       'The model is open again. The edit that was running had been written and saved; only its check is made again.',
-    deviceLost: 'The graphics device went away. The model is being rebuilt; nothing needs to be done again.',
-    deviceRebuilt: 'The model is back.',
+    deviceLost: (stopped) =>
+      `The graphics device went away, and the model is being opened again; ${
+        {
+          edit: 'your edits stay. The one that was running has stopped: unless it was written already, it can be made again below.',
+          locate:
+            'your edits stay. What was being traced or measured has stopped: what has come of it stays, the rest can be computed when the model is back.',
+          none: 'nothing needs to be done again.',
+        }[stopped ?? 'none']
+      }`,
+    deviceRebuilt: (stopped) =>
+      stopped
+        ? 'The model is back. What was being traced or measured was not finished: start it again for the rest.'
+        : 'The model is back.',
     notKept: (found, advice) =>
       `From here on nothing is kept beyond this tab: ${found}. Everything goes on from memory; ${advice}.`,
     storeBlocked:

@@ -95,6 +95,13 @@ export function indexOfLargest(values: ArrayLike<number>): number {
   return best;
 }
 
+/** How many of some values are numbers. */
+export function countKnown(values: ArrayLike<number>): number {
+  let known = 0;
+  for (let i = 0; i < values.length; i++) if (Number.isFinite(values[i])) known += 1;
+  return known;
+}
+
 /** Layers with all from one to another added, or taken out; ascending. */
 export function paintLayers(layers: readonly number[], from: number, to: number, add: boolean): number[] {
   const [low, high] = [Math.min(from, to), Math.max(from, to)];

@@ -5,7 +5,7 @@ import {
   type RelationSummaries,
   type SetSummary,
 } from '../worker/api-locate.ts';
-import { lineOf, type SetLine } from './sets-view.ts';
+import { lineOf, relationsOf, type SetLine } from './sets-view.ts';
 import type { Module } from './settings.ts';
 
 /** What the lines over layers set beside each other: two kinds of knowledge, or the same prompts about other people. */
@@ -19,6 +19,14 @@ export type LineId = PromptKind | PersonVariant;
 
 /** Facts first, as in every picture. */
 export const SIDES: readonly PromptKind[] = ['fact', 'commonsense', 'own'];
+
+/** Relations by their side, in that order; sides without any are left out. */
+export function bySide<T extends { readonly kind: PromptKind }>(sets: {
+  readonly relations: readonly T[];
+}): { readonly side: PromptKind; readonly relations: readonly T[] }[] {
+  const groups = SIDES.map((side) => ({ side, relations: relationsOf(sets, side) }));
+  return groups.filter(({ relations }) => relations.length > 0);
+}
 
 /** How a line is told from the others: by its color, by its dashes, by its markers. */
 export interface LineLook {

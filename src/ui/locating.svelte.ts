@@ -95,6 +95,11 @@ export class Locating {
     return [this.here, this.before, this.beside, this.sets].find(({ job }) => job.running) ?? null;
   }
 
+  /** Whether something ended with its device, and was not asked again since. */
+  get wasLost(): boolean {
+    return [this.here, this.before, this.beside, this.sets].some(({ error }) => error?.code === 'device-lost');
+  }
+
   /**
    * How long so many tokens will take, by what the last whole map took: twice as many cells, each with twice as much to run.
    * Null before there was one.

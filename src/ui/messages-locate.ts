@@ -4,6 +4,12 @@ import type { SetsMessages } from './messages-sets.ts';
 import type { Palette } from './palette.ts';
 import type { Similarity } from './similarity.ts';
 
+/** How much of a picture is there, where it was stopped or has failed. */
+export interface PartWords {
+  readonly known: string;
+  readonly cells: string;
+}
+
 /** What the step "where it lives" says; values come formatted. Part of `Messages`. */
 export interface LocateMessages {
   readonly intro: string;
@@ -21,6 +27,8 @@ export interface LocateMessages {
   readonly cost: (cells: string, tokens: string, layers: string) => string;
   readonly costTime: (cells: string, seconds: string) => string;
   readonly costLong: (tokens: string, cells: string, time: string | null) => string;
+  /** More tokens than the model reads. */
+  readonly costOver: (tokens: string, limit: string) => string;
   readonly notReady: string;
   readonly needsPrompt: string;
   readonly takeOffer: (words: string) => string;
@@ -33,7 +41,7 @@ export interface LocateMessages {
   readonly cellChange: (token: string, layer: string, kind: string, change: string) => string;
   readonly explainedChange: (before: string, after: string) => string;
   readonly legendChange: (what: string) => string;
-  readonly readingChange: (token: string, layer: string, change: string) => string;
+  readonly readingChange: (token: string, layer: string, change: string, part: PartWords | null) => string;
   readonly kinds: string;
   readonly kind: Readonly<Record<LocationKind, string>>;
   readonly computedNow: (time: string, seconds: string) => string;
@@ -64,6 +72,7 @@ export interface LocateMessages {
   readonly spread: (entropy: string, top3: string) => string;
   readonly spreadNote: string;
   readonly spreadNone: string;
+  readonly spreadUnknown: string;
   readonly layer: string;
   readonly token: string;
   readonly layerShort: (layer: string) => string;
@@ -76,8 +85,19 @@ export interface LocateMessages {
   readonly edited: string;
   readonly hint: string;
 
-  readonly reading: (kind: LocationKind, answer: string, token: string, layer: string, value: string) => string;
+  readonly reading: (
+    kind: LocationKind,
+    answer: string,
+    token: string,
+    layer: string,
+    value: string,
+    part: PartWords | null,
+  ) => string;
+  /** Nothing in the part brings the answer back; without an answer, nothing is there at all. */
+  readonly partNone: (part: PartWords, answer?: string) => string;
   readonly readingWaiting: string;
+  /** What comes after the map, where it was stopped before that. */
+  readonly notReached: string;
   readonly readingNone: string;
   readonly definition: string;
   readonly definitionText: (kind: LocationKind, draws: string, noise: string, window: string) => string;

@@ -62,6 +62,7 @@ export interface Messages {
     readonly taken: (text: string) => string;
     readonly left: string;
     readonly waiting: string;
+    readonly nothing: string;
   };
 
   readonly locate: LocateMessages;
@@ -143,6 +144,7 @@ export interface Messages {
     readonly loss: string;
     readonly nll: string;
     readonly stop: (value: string) => string;
+    readonly steps: (count: string) => string;
     readonly summary: (step: string, steps: string, nll: string, first: string) => string;
     readonly waiting: string;
   };
@@ -212,6 +214,7 @@ export interface Messages {
     readonly equal: string;
     readonly parts: string;
     readonly nothing: string;
+    readonly noPrompt: string;
     readonly kl: string;
     readonly klNote: string;
     readonly klToken: (nats: string) => string;
@@ -331,8 +334,9 @@ export interface Messages {
     readonly died: (lost: string | null) => string;
     readonly restarted: (lost: string | null) => string;
     readonly restartedSaved: string;
-    readonly deviceLost: string;
-    readonly deviceRebuilt: string;
+    /** What stopped with it; null for nothing that doesn't go on by itself. */
+    readonly deviceLost: (stopped: 'edit' | 'locate' | null) => string;
+    readonly deviceRebuilt: (stopped: 'locate' | null) => string;
     readonly notKept: (found: string, advice: string) => string;
     readonly storeBlocked: string;
     /** The page's own version of the model can't be had: one that came at this moment serves. */

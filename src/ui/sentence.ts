@@ -9,7 +9,7 @@ import type { EngineClient } from '../worker/client.ts';
  * @throws EditorError `aborted`, and what the engine throws
  */
 export async function continueSentence(
-  client: EngineClient,
+  client: Pick<EngineClient, 'generate'>,
   prompt: string,
   version: Version,
   sampling: Sampling,

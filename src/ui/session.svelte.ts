@@ -12,9 +12,11 @@ import { Keeping } from './keeping.svelte.ts';
 import { language } from './language.svelte.ts';
 import { Locating } from './locating.svelte.ts';
 import { LoadingMark } from './loading-mark.ts';
+import { stoppedWithDevice } from './losses.ts';
 import { Making } from './making.svelte.ts';
 import { NoticeBoard } from './notices.svelte.ts';
 import { newsOf } from './opening-news.ts';
+import { OwnWords } from './own-words.svelte.ts';
 import { findStorage, type Preferences } from './preferences.svelte.ts';
 import { Reader } from './reader.ts';
 import { toDraft, type Draft } from './request.ts';
@@ -43,6 +45,7 @@ export class Session {
   readonly locating: Locating;
   readonly comparing: Comparing;
   readonly stack: Stack;
+  readonly own = new OwnWords();
   readonly keeping = new Keeping(() => this.#client.persist());
   readonly #reader: Reader;
   readonly #mark = new LoadingMark(findStorage());
@@ -52,8 +55,6 @@ export class Session {
   opened = $state.raw<Opened | null>(null);
   device = $state.raw<DeviceReport | null>(null);
   error = $state.raw<EditorError | null>(null);
-  /** The person's own words that an example has taken the place of; null when there are none. */
-  own = $state.raw<Draft | null>(null);
   /** How far everything is ready for a first edit: the share of its statistics that was gathered, then all. */
   prepared = $state<number | 'all'>(0);
   /** Whether an edit can be asked for: it may have to wait until the model is open again. */
@@ -72,7 +73,7 @@ export class Session {
       () => this.#revive(),
     );
     this.opening = new Job('open', onTenth('open'));
-    this.ask = new Ask(this.#client, () => this.stack.on.length > 0);
+    this.ask = new Ask(this.#client, () => stampOf(this.stack.on));
     const paraphrases = (prompt: string) =>
       this.opened?.examples.find((example) => toDraft(example).prompt === prompt)?.paraphrases ?? [];
     const prompt = () => this.ask.prompt;
@@ -142,10 +143,9 @@ export class Session {
 
   /** Fills the form with an example or an earlier request; the person's own words are kept aside. */
   take(request: EditRequest): void {
-    const { draft } = this.composer;
-    const isOwn = draft.prompt.trim() !== '' && !this.#exampleOf(draft);
-    if (isOwn && toDraft(request).prompt !== draft.prompt) this.own = draft;
-    this.ask.prompt = toDraft(request).prompt;
+    const next = toDraft(request);
+    this.own.putAside(this.composer.draft, next, this.opened?.examples ?? []);
+    this.ask.prompt = next.prompt;
     this.comparing.own = null;
     this.composer.take(request);
     this.written();
@@ -206,13 +206,9 @@ export class Session {
     Object.assign(this.composer, { target, subject });
   }
 
-  #exampleOf({ prompt, target }: Draft): EditRequest | undefined {
-    return this.opened?.examples.find((each) => each.target === target && toDraft(each).prompt === prompt);
-  }
-
   #hear(event: EngineEvent): void {
     const { notice } = language.say;
-    if (event.kind === 'device-lost') this.notices.tell(notice.deviceLost, 'warning');
+    if (event.kind === 'device-lost') this.notices.tell(notice.deviceLost(stoppedWithDevice(this)), 'warning');
     if (event.kind === 'preparing' && event.progress.stage === 'covariance') {
       this.prepared = event.progress.done / Math.max(1, event.progress.total);
     }
@@ -223,10 +219,10 @@ export class Session {
       this.notices.tell(notice.notKept(found, advice), 'warning');
     }
     if (event.kind === 'store-blocked') this.notices.tell(notice.storeBlocked, 'warning');
-    if (event.kind === 'stack') this.stack.take(event.edits);
+    if (event.kind === 'stack') this.#reader.takeStack(event.edits);
     if (event.kind === 'device-rebuilt') {
       this.device = event.device;
-      this.notices.tell(notice.deviceRebuilt, 'news');
+      this.notices.tell(notice.deviceRebuilt(this.locating.wasLost ? 'locate' : null), 'news');
       this.#reader.afresh();
       // What was asked of the stack while there was no device has failed.
       if (this.stack.error) void this.stack.reload();

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   cellAfter,
   cellAt,
+  countKnown,
   indexOfLargest,
   layoutGrid,
   paintLayers,
@@ -95,4 +96,12 @@ test('places among numbers, what is none left out', () => {
   expect(placeOf([0.2, NaN, 0.9, 0.5], 0)).toBe(2);
   expect(indexOfLargest([NaN, 0.2, 0.9])).toBe(2);
   expect(indexOfLargest([NaN])).toBe(-1);
+});
+
+test.each([
+  [[], 0],
+  [[NaN, Infinity], 0],
+  [[0, NaN, -1, 0.5], 3],
+])('of %j, %d are known', (values, known) => {
+  expect(countKnown(values)).toBe(known);
 });
