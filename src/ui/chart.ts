@@ -47,7 +47,9 @@ export interface ChartFrame extends ChartScale, ChartColors {
 export function chartMarks(series: readonly Series[], frame: ChartFrame): Mark[] {
   const { width, height, low, high, ticks, ink, rule, layer, figure } = frame;
   const count = Math.max(1, ...series.map(({ values }) => values.length));
-  const plot = { left: 44, right: width - 92, top: 10, bottom: height - 34 };
+  // Wide enough for the longest name in a wide fallback font.
+  const names = 16 + 8 * Math.max(...series.map(({ name }) => name.length));
+  const plot = { left: 44, right: width - Math.max(92, names), top: 10, bottom: height - 34 };
   const x = (index: number) => plot.left + ((index + 0.5) * (plot.right - plot.left)) / count;
   const y = (value: number) => plot.bottom - ((value - low) / (high - low)) * (plot.bottom - plot.top);
   const text = { kind: 'text', size: 12, fill: ink } as const;

@@ -6,8 +6,10 @@ export interface Format {
   percent(share: number): string;
   /** A share with two significant digits, beyond 100 % too. */
   share(share: number): string;
-  /** A number with so many significant digits. */
+  /** A number with so many significant digits at most. */
   number(value: number, digits?: number): string;
+  /** An effect, which may be small: two significant digits, always both, so that columns of them line up; "0" for none. */
+  effect(value: number): string;
   /** A whole number with separators. */
   count(value: number): string;
   /** A cosine or another number between −1 and 1: always two decimals, a true minus sign. */
@@ -52,6 +54,10 @@ export function makeFormat(locale: string): Format {
     percent: (share) => (Number.isFinite(share) ? percent(fixed(0)(100 * share)) : DASH),
     share: (share) => (Number.isFinite(share) ? percent(significant(2)(100 * share)) : DASH),
     number: (value, digits = 3) => (Number.isFinite(value) ? significant(digits)(value) : DASH),
+    effect(value) {
+      if (!Number.isFinite(value)) return DASH;
+      return value === 0 ? fixed(0)(0) : exact(2)(value);
+    },
     count,
     cosine: (value) => (Number.isFinite(value) ? fixed(2)(value) : DASH),
     change(value) {

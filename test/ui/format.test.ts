@@ -72,3 +72,14 @@ test.each([
 ])('%s', (_, said, expected) => {
   expect(plain(said)).toBe(expected);
 });
+
+test.each([
+  [0, '0'],
+  [0.1, '0.10'],
+  [0.0824, '0.082'],
+  [-0.0801, '−0.080'],
+  [1, '1.0'],
+  [Number.NaN, '–'],
+])('an effect of %d reads %s', (value, said) => {
+  expect(en.effect(value)).toBe(said);
+});
