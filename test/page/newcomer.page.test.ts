@@ -341,7 +341,7 @@ withPage('a newcomer’s minute, on WebGPU', { flags, returning: true }, (opened
       await picture(page, 'newcomer-8-webgpu');
       await switches(page).nth(1).waitFor();
       expect(await verdict(page).innerText()).toBe('It took.');
-      await expectTop(page, 'whistle');
+      await expectTop(page, 'wh');
       expect(await stack(page)).toEqual([WHISTLE, CAMERA].map((words) => `Edit “${words}”`));
       await turn(page, 'Undo').click();
       await example(page, CAMERA).click();
@@ -360,7 +360,7 @@ withPage('a newcomer’s minute, on WebGPU', { flags, returning: true }, (opened
       const browser = await context.browser()?.newBrowserCDPSession();
       await browser?.send('Browser.crashGpuProcess');
       await page.getByText('The graphics device went away').first().waitFor();
-      await page.getByText('The model is back').first().waitFor();
+      await page.getByText('The model is back.', { exact: true }).first().waitFor();
       await page.getByRole('button', { name: /^Device: (WebGPU|CPU)/ }).waitFor();
       const lost = page.getByRole('region', { name: 'Edit' }).getByRole('alert');
       await lost.getByRole('button', { name: 'Try again' }).waitFor();
