@@ -43,13 +43,37 @@ export interface ChartFrame extends ChartScale, ChartColors {
   readonly figure: (value: number) => string;
 }
 
-/** Lines over layers, named at their ends; what is no number leaves a gap. Where values go below zero, zero is marked. */
-export function chartMarks(series: readonly Series[], frame: ChartFrame): Mark[] {
-  const { width, height, low, high, ticks, ink, rule, layer, figure } = frame;
+/** Where the layers of a chart lie in it, in pixels. */
+export interface ChartPlot {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+  readonly count: number;
+}
+
+/** What the lines of a chart leave to it: beside them stand the figures of its scale and their own names. */
+export function chartPlot(
+  series: readonly Series[],
+  { width, height }: Pick<ChartFrame, 'width' | 'height'>,
+): ChartPlot {
   const count = Math.max(1, ...series.map(({ values }) => values.length));
   // Wide enough for the longest name in a wide fallback font.
-  const names = 16 + 8 * Math.max(...series.map(({ name }) => name.length));
-  const plot = { left: 44, right: width - Math.max(92, names), top: 10, bottom: height - 34 };
+  const names = Math.max(92, ...series.map(({ name }) => 16 + 8 * name.length));
+  return { left: 44, right: width - names, top: 10, bottom: height - 34, count };
+}
+
+/** The layer at some distance from the left; null beside them. */
+export function layerUnder({ left, right, count }: ChartPlot, x: number): number | null {
+  const layer = Math.floor(((x - left) / (right - left)) * count);
+  return layer >= 0 && layer < count ? layer : null;
+}
+
+/** Lines over layers, named at their ends; what is no number leaves a gap. Where values go below zero, zero is marked. */
+export function chartMarks(series: readonly Series[], frame: ChartFrame): Mark[] {
+  const { low, high, ticks, ink, rule, layer, figure } = frame;
+  const plot = chartPlot(series, frame);
+  const { count } = plot;
   const x = (index: number) => plot.left + ((index + 0.5) * (plot.right - plot.left)) / count;
   const y = (value: number) => plot.bottom - ((value - low) / (high - low)) * (plot.bottom - plot.top);
   const text = { kind: 'text', size: 12, fill: ink } as const;

@@ -90,6 +90,10 @@ export const englishLocate: LocateMessages = {
   gridLabel: (what, prompt) => `${what}: “${prompt}”, tokens by layers`,
   gridHelp:
     'Arrows go from cell to cell, Home and End along a row, Page Up and Page Down along a column. Enter explains a cell, Space takes its layer for the edit.',
+  chartLabel: (what) => `${what}: layer by layer`,
+  chartHelp:
+    'Arrows go from layer to layer, Home and End to the first and the last. Enter explains a layer, Space takes it for the edit.',
+  chartHint: 'Drag over layers to take them for the edit; click one to have it explained.',
   cell: (token, layer, kind, value, place, cells) =>
     `“${token}”, layer ${layer}, ${kind}: ${value}, ${place} of ${cells}`,
   cellUnknown: (token, layer) => `“${token}”, layer ${layer}: not computed`,
@@ -119,6 +123,7 @@ export const englishLocate: LocateMessages = {
   caution:
     'It shows what suffices to bring the answer back in this model, not where an edit works best: in our measurements layers chosen by such pictures did no better than others.',
   explain: 'This cell',
+  explainLayer: 'This layer',
   explained: ({ kind, token, layers, subject, answer, high, low, value, back }) =>
     `With “${subject}” blurred, “${answer}” falls from ${high} to ${low}. Putting back ${
       { hidden: 'the hidden state behind', mlp: 'the MLP outputs of', attn: 'the attention outputs of' }[kind]
@@ -169,13 +174,24 @@ export const englishLocate: LocateMessages = {
     title: 'How much each layer changes what it reads',
     reading: 'Low: the layer changes the direction much. The marked layers are those that the edit will write.',
     definition:
-      'At the prompt’s last token, for either module of each layer. Cosine, stream: between the residual stream before and after the module is added. Cosine, module: between what the module reads and what it puts out, which is what the rule of the edit looks at unless its setting says otherwise. Same words: the share of likely words that stay the same in the stream. A low similarity of an output that is next to nothing means nothing: the table has the lengths.',
+      'At the prompt’s last token, for either module of each layer. Cosine, stream: between the residual stream before and after the module is added. Cosine, module: between what the module reads and what it puts out, which is what the rule of the edit looks at unless its setting says otherwise. Same words: the share of likely words that stay the same in the stream, read through the final norm and the head, or as embeddings alone, without the norm. A low similarity of an output that is next to nothing means nothing: the table has the lengths.',
     measures: 'Measure',
-    measure: { residual: 'cosine, stream', module: 'cosine, module', words: 'same words' },
+    measure: {
+      residual: 'cosine, stream',
+      module: 'cosine, module',
+      words: 'same words',
+      embedded: 'same words, no norm',
+    },
     summary: (mlp, attn) =>
       `Filled: the edit would write MLP ${list(mlp) || 'nowhere'}, attention ${list(attn) || 'nowhere'}.`,
     columns: (module) =>
-      ['cosine, stream', 'cosine, module', 'same words', 'length out'].map((name) => `${module}, ${name}`),
+      ['cosine, stream', 'cosine, module', 'same words', 'same words, no norm', 'length out'].map(
+        (name) => `${module}, ${name}`,
+      ),
+    layer: (layer, measure, parts) =>
+      `Layer ${layer}, ${measure}: ${list(
+        parts.map(({ module, value, chosen }) => `${module} ${value}${chosen ? ', which the edit will write' : ''}`),
+      )}`,
   },
   sets: englishSets,
 };

@@ -173,6 +173,8 @@ export const englishSets: SetsMessages = {
   },
   trace: 'Trace this one',
   toTrace: (prompt) => `“${prompt}” is in the form now.`,
+  layerOf: (module, layer, lines) =>
+    `${module}, layer ${layer}: ${list(lines.map(({ line, mean, band, n }) => `${line} ${mean} ± ${band} (n ${n})`))}`,
   gridLabel: (side, module, measure) => `${side}, ${module}: ${measure}, relations by layers`,
   cell: (relation, layer, value, band, n) => `${relation}, layer ${layer}: ${value} ± ${band}, ${n} prompts`,
   explained: (relation, module, spread) =>

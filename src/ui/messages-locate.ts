@@ -79,6 +79,10 @@ export interface LocateMessages {
   readonly subjectMark: string;
   readonly gridLabel: (what: string, prompt: string) => string;
   readonly gridHelp: string;
+  /** The layers of a chart, as a list. */
+  readonly chartLabel: (what: string) => string;
+  readonly chartHelp: string;
+  readonly chartHint: string;
   readonly cell: (token: string, layer: string, kind: string, value: string, place: string, cells: string) => string;
   readonly cellUnknown: (token: string, layer: string) => string;
   readonly recallCell: (row: string, layer: string, changed: string) => string;
@@ -104,6 +108,7 @@ export interface LocateMessages {
   readonly definitionRecall: (count: string) => string;
   readonly caution: string;
   readonly explain: string;
+  readonly explainLayer: string;
   readonly explained: (parts: {
     readonly kind: LocationKind;
     readonly token: string;
@@ -166,8 +171,14 @@ export interface LocateMessages {
     readonly measures: string;
     readonly measure: Readonly<Record<Similarity, string>>;
     readonly summary: (mlp: readonly string[], attn: readonly string[]) => string;
-    /** A module's columns: cosine along the stream, of the module, same words, length. */
+    /** A module's columns: cosine along the stream, of the module, same words, the same without the final norm, length. */
     readonly columns: (module: string) => readonly string[];
+    /** A layer with its modules' values, and whether they will be written. */
+    readonly layer: (
+      layer: string,
+      measure: string,
+      parts: readonly { readonly module: string; readonly value: string; readonly chosen: boolean }[],
+    ) => string;
   };
 
   readonly sets: SetsMessages;

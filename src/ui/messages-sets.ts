@@ -122,6 +122,12 @@ export interface SetsMessages {
   readonly promptFigure: Readonly<Record<SetLine, (value: string) => string>>;
   readonly trace: string;
   readonly toTrace: (prompt: string) => string;
+  /** A layer of a chart, with every line's mean. */
+  readonly layerOf: (
+    module: string,
+    layer: string,
+    lines: readonly { readonly line: string; readonly mean: string; readonly band: string; readonly n: string }[],
+  ) => string;
   readonly gridLabel: (side: string, module: string, measure: string) => string;
   readonly cell: (relation: string, layer: string, value: string, band: string, n: string) => string;
   readonly explained: (relation: string, module: string, spread: string) => string;

@@ -65,6 +65,40 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(`${address}#/locate/relations`);
   });
 
+  test('layers are explained and taken in the charts, too, by keys and by dragging', async () => {
+    const { page } = opened();
+    await step(page).getByRole('radio', { name: 'Layers', exact: true }).check();
+    const layers = page.getByRole('listbox', { name: /^MLP: .*layer by layer$/ });
+    const taken = () => layers.getByRole('option', { selected: true }).allInnerTexts();
+    const startsWith = (layer: number) => expect.stringContaining(`MLP, layer ${layer}: facts 0.`);
+    await layers.focus();
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press(' ');
+    expect(await taken()).toEqual([startsWith(1)]);
+    await page.keyboard.press('Enter');
+    await step(page)
+      .locator('.explained')
+      .getByText(/^MLP, layer 1: facts [\d.]+ ± [\d.]+ \(n \d+\) and commonsense [\d.]+ ± [\d.]+ \(n \d+\)$/)
+      .waitFor();
+    const center = async (layer: number) => {
+      const box = await layers.getByRole('option').nth(layer).boundingBox();
+      if (!box) throw new Error(`layer ${layer} has no place`);
+      return [box.x + box.width / 2, box.y + box.height / 2] as const;
+    };
+    await layers.scrollIntoViewIfNeeded();
+    await page.mouse.move(...(await center(3)));
+    await page.mouse.down();
+    await page.mouse.move(...(await center(5)), { steps: 4 });
+    await page.mouse.up();
+    expect(await taken()).toEqual([1, 3, 4, 5].map(startsWith));
+    await expectAccessible(page);
+    await picture(page, 'locate-layers-taken');
+    await step(page).getByRole('button', { name: 'Use L1 L3 L4 L5 for the edit', exact: true }).waitFor();
+    await step(page).getByRole('button', { name: 'Clear', exact: true }).click();
+    expect(await taken()).toEqual([]);
+    await step(page).getByRole('radio', { name: 'Relations', exact: true }).check();
+  });
+
   test('puts relations in the order that is asked for, in table and picture, and shows their prompts', async () => {
     const { page } = opened();
     const table = relations(page);
@@ -312,6 +346,19 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
     await step(page).getByRole('radio', { name: 'Similarity' }).check();
     await step(page)
       .getByRole('img', { name: /Filled: the edit would write MLP 2 and 3, attention/ })
+      .waitFor();
+    await page.getByRole('listbox', { name: /^How much each layer changes/ }).focus();
+    await page.keyboard.press('End');
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.press('Enter');
+    await step(page)
+      .locator('.explained')
+      .getByText(/^MLP of layer 6: \d+ of the 50 likeliest words are the same after it/)
+      .waitFor();
+    await step(page).getByRole('radio', { name: 'same words, no norm' }).check();
+    await step(page)
+      .locator('.explained')
+      .getByText(/^Layer 6, same words, no norm: MLP [\d.]+\b.* and Attention [\d.]+/)
       .waitFor();
     await expectAccessible(page);
     expect(opened().complaints).toEqual([]);

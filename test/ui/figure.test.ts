@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { chartMarks, chartScale } from '../../src/ui/chart.ts';
+import { chartMarks, chartPlot, chartScale, layerUnder } from '../../src/ui/chart.ts';
 import { toCsv } from '../../src/ui/csv.ts';
 import { toSvg, type Mark } from '../../src/ui/drawing.ts';
 import { layoutGrid } from '../../src/ui/grid.ts';
@@ -127,6 +127,21 @@ describe('lines over layers', () => {
     ['effects whose band goes below zero', [-0.001, 0.3], { low: -0.001, high: 0.3, ticks: [0, 0.1, 0.2, 0.3] }],
   ])('a scale for %s', (_, values, scale) => {
     expect(chartScale([values])).toEqual(scale);
+  });
+
+  test('the layer under a pointer is the one whose name stands there, and beside the lines there is none', () => {
+    const series = [{ ...line, name: 'a name that is longer than others', values: [1, 2, 3] }];
+    const plot = chartPlot(series, frame);
+    const names = chartMarks(series, { ...frame, layer: 'Layer', figure: String }).flatMap((mark) =>
+      mark.kind === 'text' && mark.anchor === 'middle' ? [[mark.text, layerUnder(plot, mark.x)]] : [],
+    );
+    expect(names).toEqual([
+      ['0', 0],
+      ['1', 1],
+      ['2', 2],
+    ]);
+    expect([plot.left - 1, plot.right + 1].map((x) => layerUnder(plot, x))).toEqual([null, null]);
+    expect(plot.right).toBeLessThan(chartPlot([{ ...line, values: [1] }], frame).right);
   });
 
   test('zero is marked where values go below it, and only there', () => {
