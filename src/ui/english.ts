@@ -448,6 +448,8 @@ export const english: Messages = {
       return `${title} does not fit the other settings.`;
     },
     details: 'Details',
+    copy: 'Copy details',
+    copied: 'Copied.',
     retry: 'Try again',
   },
 

@@ -359,6 +359,8 @@ export interface Messages {
     /** A setting by the name it has on the screen, with what is wrong with it: "Steps is 0, …". */
     readonly setting: (fault: SettingFault) => string;
     readonly details: string;
+    readonly copy: string;
+    readonly copied: string;
     readonly retry: string;
   };
 

@@ -134,7 +134,16 @@ withPage('the built page, on the CPU', { preferences: { device: 'wasm' }, return
     expect(await note.innerText()).toMatch(/^Some settings do not fit\s+Steps is 0, it takes whole numbers from 1/);
     await note.scrollIntoViewIfNeeded();
     await picture(page, 'page-6-error');
+    await note.getByText('Details', { exact: true }).click();
     await expectAccessible(page);
+    await opened().context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    await note.getByRole('button', { name: 'Copy details' }).click();
+    await note.getByText('Copied.').waitFor();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(
+      /^invalid-hyperparameter [^]*\n\s*steps = is 0/,
+    );
+    // What is granted by name refuses all else, and the screen's lock is asked for without a word.
+    await opened().context.clearPermissions();
     expect(await target(page).inputValue()).toBe('aim her face at the camera');
     await page.getByRole('button', { name: 'Reset all' }).click();
     await page.getByText('More settings').click();
@@ -165,9 +174,25 @@ withPage('the built page, on the CPU', { preferences: { device: 'wasm' }, return
 
   test('says that a text repeats itself, and lowers the dose with one click', async () => {
     const { page } = opened();
+    await page.evaluate(() => {
+      const { prototype } = WakeLock;
+      const request = prototype.request;
+      document.body.dataset['awake'] = '0';
+      const count = (by: number) =>
+        (document.body.dataset['awake'] = String(Number(document.body.dataset['awake']) + by));
+      prototype.request = async function (type) {
+        const lock = await request.call(this, type);
+        count(1);
+        lock.addEventListener('release', () => count(-1));
+        return lock;
+      };
+    });
+    const awake = () => page.evaluate(() => document.body.dataset['awake']);
     await target(page).fill('knock knock knock knock knock knock knock knock');
     await editButton(page).click();
+    await until(awake).toBe('1');
     await page.locator('#verdict').waitFor();
+    await until(awake).toBe('0');
     await page.getByRole('button', { name: /^Lower the dose of “knock knock .*” to 0\.75$/ }).click();
     await until(() => page.getByRole('spinbutton', { name: /^Dose of/ }).inputValue()).toBe('0.75');
     await page.getByRole('button', { name: /^Remove/ }).click();
