@@ -440,6 +440,7 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
       .waitFor();
     await step(page).getByRole('button', { name: 'Reset', exact: true }).click();
     await step(page).getByText('Of another prompt, answer or setting than the one above.').waitFor();
+    expect(await page.evaluate(() => document.activeElement?.textContent.trim())).toBe('More settings');
   });
 
   test('a store that refuses to write takes nothing from a map, and the page goes on', async () => {
