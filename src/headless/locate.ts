@@ -1,27 +1,35 @@
 import { join } from 'node:path';
 import { EditorError } from '../base/errors.ts';
+import type { Watch } from '../base/tasks.ts';
 import type { FloatTensor } from '../base/tensor.ts';
 import { readCase, readLocateRequests, type LocateCase } from '../locate/case.ts';
-import { locate as trace, LOCATION_KINDS, type LocationKind, type LocationMap } from '../locate/location.ts';
-import { subjectSigma } from '../locate/noise.ts';
+import { locate as trace, LOCATION_KINDS, type LocationMap } from '../locate/location.ts';
+import { NOISE_DRAWS, NOISE_SEED, NOISE_SIGMAS, noiseOf, subjectSigma, type NoiseSettings } from '../locate/noise.ts';
 import { measureRecall, PROJECTIONS, RECALL_PARTS, TOP_K, type Recall } from '../locate/recall.ts';
+import { severedScores } from '../locate/severed.ts';
 import { spreadOf } from '../locate/spread.ts';
+import { tracingRanges, type TracingSettings } from '../locate/tracing-settings.ts';
+import { SITE_KINDS, type SiteKind } from '../model/hooks.ts';
 import type { Model } from '../model/model.ts';
 import { readSafetensors, toFloats } from '../store/safetensors.ts';
-import { textOf, wholeOf, type Arguments } from './arguments.ts';
+import { numberOf, textOf, wholeOf, type Arguments } from './arguments.ts';
 import { makeFolder, readBytes, readJsonFile, writeWhole } from './disk.ts';
 import { openModel, watchOf, type Output } from './output.ts';
 
 /**
  * `locate --model DIR --prompts FILE.json --out DIR`: where each prompt's answer is held and what each layer recalls. Writes
- * `locate.json`; one line per prompt on stdout. σ is that of all subjects of the file together.
+ * `locate.json`; one line per prompt on stdout. σ is that of all subjects of the file together. `--severed` adds what the
+ * hidden state at the subject's last token brings back with modules held as the noise has them, of the same noise.
  */
 export async function locate(args: Arguments, output: Output): Promise<void> {
   const requests = readLocateRequests(await readJsonFile(textOf(args, 'prompts')));
-  const kinds = readKinds(textOf(args, 'kinds', LOCATION_KINDS.join(',')));
-  const window = wholeOf(args, 'window', 10, 1, 1000);
+  const kinds = readKinds(args, 'kinds', LOCATION_KINDS, LOCATION_KINDS);
+  const severed = readKinds(args, 'severed', SITE_KINDS, []);
+  const { window, draws, seed, sigmas } = readTracing(args);
   await makeFolder(textOf(args, 'out'));
   const model = await openModel(args, output);
+  const { d_vocab } = model.description;
+  const topK = wholeOf(args, 'top-k', Math.min(TOP_K, d_vocab), 1, d_vocab);
   const watch = watchOf(output);
   const noises = args.values['noise'] === undefined ? [] : await readNoises(textOf(args, 'noise'), requests.length);
   const sigma = await subjectSigma(
@@ -33,16 +41,18 @@ export async function locate(args: Arguments, output: Output): Promise<void> {
     output.progress({ stage: 'prompts', done: i, total: requests.length, unit: 'prompts' });
     const item = await readCase(model, request, undefined, watch);
     const noise = noises[i];
-    const map = await trace(model, item, { kinds, sigma, window, ...(noise ? { noise } : {}) }, {}, watch);
-    const [recall] = await measureRecall(model, [item.ids], TOP_K, undefined, watch);
-    prompts.push({ ...item, ...mapToJson(map), ...recallToJson(recall) });
+    const noisy = { draws, seed, sigma, sigmas, ...(noise ? { noise } : {}) };
+    const map = await trace(model, item, { kinds, window, ...noisy }, {}, watch);
+    const [recall] = await measureRecall(model, [item.ids], topK, undefined, watch);
+    const held = severed.length > 0 ? { severed: await sever(model, item, severed, noisy, watch) } : {};
+    prompts.push({ ...item, ...mapToJson(map), ...recallToJson(recall), ...held });
     output.line({ prompt: item.prompt, ...answerOf(item), low: map.low, high: map.high, spread: spreadsOf(map) });
   }
   const about = {
     schema: 1,
     app: 'palimpsest',
     model: describe(model),
-    settings: { kinds, window, sigma, topK: TOP_K },
+    settings: { kinds, window, draws, seed, sigmas, sigma, topK, severed },
   };
   await writeWhole(join(textOf(args, 'out'), 'locate.json'), `${JSON.stringify({ ...about, prompts }, null, 1)}\n`);
   await model.dispose();
@@ -50,13 +60,49 @@ export async function locate(args: Arguments, output: Output): Promise<void> {
 
 // ---
 
-function readKinds(text: string): LocationKind[] {
-  const names = text.split(',').map((name) => name.trim());
-  const kinds = LOCATION_KINDS.filter((kind) => names.includes(kind));
+function readKinds<K extends string>(args: Arguments, option: string, all: readonly K[], usual: readonly K[]): K[] {
+  if (args.values[option] === undefined) return [...usual];
+  const names = textOf(args, option)
+    .split(',')
+    .map((name) => name.trim());
+  const kinds = all.filter((kind) => names.includes(kind));
   const unknown = names.filter((name) => !kinds.some((kind) => kind === name));
   if (unknown.length === 0) return kinds;
-  const advice = `use some of ${LOCATION_KINDS.join(',')}`;
-  throw new EditorError('invalid-input', 'choose what to restore', `--kinds has ${JSON.stringify(unknown[0])}`, advice);
+  const found = `--${option} has ${JSON.stringify(unknown[0])}`;
+  throw new EditorError('invalid-input', 'choose what to restore', found, `use some of ${all.join(',')}`);
+}
+
+/** What doesn't depend on the model. */
+function readTracing(args: Arguments): Omit<TracingSettings, 'topK'> {
+  const { window, draws, seed, sigmas } = tracingRanges(Infinity);
+  return {
+    window: wholeOf(args, 'window', 10, window.low, window.high),
+    draws: wholeOf(args, 'draws', NOISE_DRAWS, draws.low, draws.high),
+    seed: wholeOf(args, 'seed', NOISE_SEED, seed.low, seed.high),
+    sigmas: numberOf(args, 'sigmas', NOISE_SIGMAS, sigmas.low, sigmas.high),
+  };
+}
+
+/** Scores by layer [kind], of the subject's last token restored while a kind of module is held. */
+async function sever(
+  model: Model,
+  item: LocateCase,
+  kinds: readonly SiteKind[],
+  settings: NoiseSettings,
+  watch: Watch,
+): Promise<Partial<Record<SiteKind, object>>> {
+  const token = item.subjectRange[1] - 1;
+  const { noise } = await noiseOf(model, item, settings);
+  const found: Partial<Record<SiteKind, object>> = {};
+  for (const kind of kinds) {
+    const scores = await severedScores(model, item, kind, token, noise, undefined, watch);
+    found[kind] = {
+      token,
+      scores: scores.map(({ probability }) => probability),
+      logScores: scores.map(({ logProbability }) => logProbability),
+    };
+  }
+  return found;
 }
 
 /** `noise` of a single prompt, or `p0/noise`, `p1/noise`, …: [draws, subject tokens, d_model]; those absent are drawn. */

@@ -26,7 +26,7 @@ const COMMANDS = {
   locate: {
     run: locate,
     usage:
-      '--model DIR --prompts FILE.json [--kinds hidden,mlp,attn] [--window 10] [--noise FILE.safetensors] --out DIR',
+      '--model DIR --prompts FILE.json [--kinds hidden,mlp,attn] [--window 10] [--draws 10] [--seed 1] [--sigmas 3] [--noise FILE.safetensors] [--top-k 50] [--severed mlp,attn] --out DIR',
   },
   'locate-sets': {
     run: locateSets,

@@ -1,13 +1,12 @@
 import { EditorError } from '../base/errors.ts';
 import { throwIfAborted, type Watch } from '../base/tasks.ts';
-import type { FloatTensor } from '../base/tensor.ts';
 import type { DeviceTensor } from '../device/memory.ts';
 import { scope } from '../device/scope.ts';
 import type { SiteKind } from '../model/hooks.ts';
 import type { Model } from '../model/model.ts';
 import type { PlacedPatches } from '../model/patch.ts';
 import type { LocateCase } from './case.ts';
-import { checkNoise, drawNoise, NOISE_SIGMAS, subjectSigma } from './noise.ts';
+import { noiseOf, type NoiseSettings } from './noise.ts';
 import { stateStrands, windowStrands, type Climb } from './strands.ts';
 import {
   baselineScores,
@@ -28,16 +27,10 @@ export type LocationKind = 'hidden' | SiteKind;
 export const LOCATION_KINDS = ['hidden', 'mlp', 'attn'] as const satisfies readonly LocationKind[];
 
 /** How a case is traced; the defaults are the published ones. */
-export interface LocationSettings {
+export interface LocationSettings extends NoiseSettings {
   readonly kinds?: readonly LocationKind[];
   /** Layers in a window of modules. */
   readonly window?: number;
-  readonly draws?: number;
-  readonly seed?: number;
-  /** σ of the embeddings, noise being three of it; the subject's own when absent. */
-  readonly sigma?: number;
-  /** Stored noise [draws, subject tokens, d_model] in place of draws; already scaled. */
-  readonly noise?: FloatTensor;
 }
 
 /** What the cells are compared with. Total effect: high − low; a cell's indirect effect: its score − low. */
@@ -96,15 +89,11 @@ export async function locate(
   watch?: Watch,
   patches?: PlacedPatches,
 ): Promise<LocationMap> {
-  const { kinds = LOCATION_KINDS, window = 10, draws = 10, seed = 1 } = settings;
-  checkCount('window', window);
-  checkCount('draws', draws);
-  const { d_model, n_layers } = model.description;
-  const [first, end] = item.subjectRange;
-  const level = settings.noise ? null : NOISE_SIGMAS * (settings.sigma ?? (await subjectSigma(model, [item.subject])));
-  const noise = settings.noise
-    ? checkNoise(settings.noise, item, d_model)
-    : drawNoise([draws, end - first, d_model], level ?? 0, seed);
+  const { kinds = LOCATION_KINDS, window = 10 } = settings;
+  checkWindow(window);
+  const { n_layers } = model.description;
+  const [first] = item.subjectRange;
+  const { noise, level } = await noiseOf(model, item, settings);
   return scope(async (s) => {
     const trace = s.add(await startTrace(model, item, noise, patches, watch));
     const baseline = { ...(await baselineScores(trace)), draws: trace.draws, noiseLevel: level };
@@ -238,9 +227,7 @@ function range(start: number, end: number): number[] {
   return Array.from({ length: end - start }, (_, i) => start + i);
 }
 
-function checkCount(name: string, value: number): void {
-  if (Number.isInteger(value) && value >= 1) return;
-  throw new EditorError('invalid-input', 'locate', `${name} is ${value}`, 'give a whole number from 1 up', {
-    [name]: value,
-  });
+function checkWindow(window: number): void {
+  if (Number.isInteger(window) && window >= 1) return;
+  throw new EditorError('invalid-input', 'locate', `window is ${window}`, 'give a whole number from 1 up', { window });
 }

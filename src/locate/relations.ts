@@ -6,7 +6,7 @@ import { isRecord, showJson } from '../store/json.ts';
 import { readLocateRequests, type LocateRequest } from './case.ts';
 import { measureDecoupling, type PersonVariant } from './decoupling.ts';
 import { LOCATION_KINDS } from './location.ts';
-import { subjectSigma } from './noise.ts';
+import { NOISE_DRAWS, NOISE_SEED, subjectSigma } from './noise.ts';
 import { TOP_K } from './recall.ts';
 import {
   measureSet,
@@ -86,8 +86,8 @@ export async function completeSettings(
     measures: asked.measures ?? SET_MEASURES,
     kinds: asked.kinds ?? LOCATION_KINDS,
     window: asked.window ?? usualWindow(model.description.n_layers),
-    draws: asked.draws ?? 10,
-    seed: asked.seed ?? 1,
+    draws: asked.draws ?? NOISE_DRAWS,
+    seed: asked.seed ?? NOISE_SEED,
     topK: asked.topK ?? TOP_K,
     sigma:
       asked.sigma ??

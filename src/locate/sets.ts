@@ -15,8 +15,8 @@ export const SET_MEASURES = ['recall', 'lens', 'location'] as const;
 /** One of them. */
 export type SetMeasure = (typeof SET_MEASURES)[number];
 
-/** How a set is measured. */
-export interface SetSettings extends Omit<LocationSettings, 'noise'> {
+/** How a set is measured; its noise is always as strong as published. */
+export interface SetSettings extends Omit<LocationSettings, 'noise' | 'sigmas'> {
   readonly measures?: readonly SetMeasure[];
   /** Size of the sets of ids that recall compares. */
   readonly topK?: number;

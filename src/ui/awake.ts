@@ -3,7 +3,7 @@
  * page that nobody sees loses its hold, and takes it again when it is seen.
  */
 export function keepAwake(): () => void {
-  const { wakeLock } = globalThis.navigator as Partial<Navigator>;
+  const { wakeLock } = navigator as Partial<Navigator>;
   if (!wakeLock) return () => undefined;
   let isOver = false;
   let held: WakeLockSentinel | null = null;

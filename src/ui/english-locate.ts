@@ -1,6 +1,6 @@
 import type { LocationKind } from '../worker/api-locate.ts';
 import { englishSets } from './english-sets.ts';
-import type { LocateMessages, PartWords } from './messages-locate.ts';
+import type { LocateMessages, PartWords, TracingOption } from './messages-locate.ts';
 
 const list = (items: readonly string[]) => new Intl.ListFormat('en', { type: 'conjunction' }).format(items);
 
@@ -10,6 +10,17 @@ const RESTORED: Readonly<Record<LocationKind, string>> = {
   mlp: 'what the MLPs of the layers around it put out',
   attn: 'what the attention of the layers around it puts out',
 };
+
+/** Settings of a measurement, by name. */
+const SETTINGS: Readonly<Record<TracingOption, string>> = {
+  sigmas: 'Noise',
+  draws: 'Draws',
+  seed: 'Seed',
+  topK: 'Words compared',
+};
+
+/** "1 draw", "10 draws". */
+const counted = (count: string, one: string) => `${count} ${count === '1' ? one : `${one}s`}`;
 
 /** "Only 20 of 72 cells are known. Of these, …": what a part shows, and no more than that. */
 function inPart({ known, cells }: PartWords, found: string): string {
@@ -26,7 +37,32 @@ export const englishLocate: LocateMessages = {
   takeTarget: (target) => `Look for “${target}”`,
   window: 'Window',
   windowNote: 'MLPs or attention of so many layers are restored together',
-  windowOf: (layers) => (layers === '1' ? '1 layer' : `${layers} layers`),
+  windowOf: (layers) => counted(layers, 'layer'),
+  settings: {
+    heading: 'Tracing settings',
+    name: SETTINGS,
+    note: {
+      sigmas: 'times the spread of the embeddings',
+      draws: 'of noise, averaged over',
+      seed: 'the same one draws the same noise',
+      topK: 'likeliest ones, in recall',
+    },
+    short: (name, value) => {
+      if (value === null) return `no ${SETTINGS[name].toLowerCase()}`;
+      return {
+        sigmas: `noise ${value}`,
+        draws: counted(value, 'draw'),
+        seed: `seed ${value}`,
+        topK: counted(value, 'word'),
+      }[name];
+    },
+    fault: ({ name, value, takes: { low, high, whole } }) => {
+      const title = name === 'window' ? 'Window' : SETTINGS[name];
+      const is = `${title} is ${Number.isNaN(value) ? 'no number' : String(value)}`;
+      return `${is}, it takes ${whole ? 'whole ' : ''}numbers from ${low} to ${high}.`;
+    },
+    reset: 'Reset',
+  },
   go: 'Find where it lives',
   again: 'Trace it again',
   stop: 'Stop tracing',
@@ -116,10 +152,10 @@ export const englishLocate: LocateMessages = {
   readingNone:
     'The model gives this answer next to no probability, so the cells say little: look for what it does say.',
   definition: 'What exactly is shown',
-  definitionText: (kind, draws, noise, window) =>
-    `The words marked are blurred: noise with a standard deviation of ${noise}, three times that of their embeddings, in ${draws} draws that are the same for every cell. Then ${RESTORED[kind]} is put back at one token${kind === 'hidden' ? '' : ` (a window of ${window} layers)`}, and the color is exp of the mean log probability of the answer’s tokens, averaged over the draws: causal tracing for free text.`,
+  definitionText: ({ kind, noise, sigmas, draws, seed, window }) =>
+    `The words marked are blurred: noise with a standard deviation of ${noise}, ${sigmas === '1' ? '' : `${sigmas} times `}that of their embeddings, in ${counted(draws, 'draw')} (seed ${seed}), the same for every cell. Then ${RESTORED[kind]} is put back at one token${kind === 'hidden' ? '' : ` (a window of ${counted(window, 'layer')})`}, and the color is exp of the mean log probability of the answer’s tokens${draws === '1' ? '' : ', averaged over the draws'}: causal tracing for free text.`,
   definitionRecall: (count) =>
-    `Recall compares the ${count} likeliest words before and after a module is added to the residual stream at the last token, both read through the final norm and the head: 1 − |A ∩ B| / min(|A|, |B|) (Szymkiewicz–Simpson). A layer that changes much contributes much, unless what it puts out is next to nothing.`,
+    `Recall compares the ${count === '1' ? 'likeliest word' : `${count} likeliest words`} before and after a module is added to the residual stream at the last token, both read through the final norm and the head: 1 − |A ∩ B| / min(|A|, |B|) (Szymkiewicz–Simpson). A layer that changes much contributes much, unless what it puts out is next to nothing.`,
   caution:
     'It shows what suffices to bring the answer back in this model, not where an edit works best: in our measurements layers chosen by such pictures did no better than others.',
   explain: 'This cell',
@@ -130,9 +166,9 @@ export const englishLocate: LocateMessages = {
     } ${layers} at “${token}” brings it to ${value}: ${back} of what was lost.`,
   layersFromTo: (first, last) => (first === last ? `layer ${first}` : `layers ${first} to ${last}`),
   explainedMore: (logProbability, draws, noise) =>
-    `Mean of ${draws} draws of noise ${noise}; log probability ${logProbability} nats per token.`,
+    `Mean of ${counted(draws, 'draw')} of noise ${noise}; log probability ${logProbability} nats per token.`,
   explainedRecall: ({ row, layer, count, kept, cosine, norm, normIn }) =>
-    `${row} of layer ${layer}: ${kept} of the ${count} likeliest words are the same after it; cosine before and after ${cosine}; it leaves a stream of length ${norm}, where ${normIn} came in.`,
+    `${row} of layer ${layer}: ${kept} of the ${count} likeliest ${count === '1' ? 'word' : 'words'} are the same after it; cosine before and after ${cosine}; it leaves a stream of length ${norm}, where ${normIn} came in.`,
 
   picks: 'Layers for the edit',
   pick: (layer) => `Layer ${layer}`,
@@ -151,7 +187,7 @@ export const englishLocate: LocateMessages = {
   figureTitle: (kind) => `Where the answer lives: ${kind} put back`,
   figureFoot: (model, version, time) => `Palimpsest, ${model}, ${version}, computed ${time}`,
   versionOriginal: 'no edits',
-  versionEdited: (edits) => (edits === '1' ? '1 edit' : `${edits} edits`),
+  versionEdited: (edits) => counted(edits, 'edit'),
 
   lens: {
     title: 'What it would say so far',

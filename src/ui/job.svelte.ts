@@ -1,6 +1,5 @@
 import { toEditorError, type EditorError } from '../base/errors.ts';
 import type { Progress, Watch } from '../base/tasks.ts';
-import { keepAwake } from './awake.ts';
 import type { LossPoint } from './curve.ts';
 import {
   advanceStages,
@@ -53,7 +52,6 @@ export class Job {
     const startedAt = performance.now();
     this.#controller = controller;
     Object.assign(this, { running: true, seconds: 0, points: [], steps: 0, stages: waitingStages(this.kind) });
-    const letSleep = keepAwake();
     const tick = setInterval(() => (this.seconds = (performance.now() - startedAt) / 1000), 100);
     try {
       const value = await work({ signal, progress: (report) => !signal.aborted && this.#advance(report) });
@@ -64,7 +62,6 @@ export class Job {
       return error.code === 'aborted' ? { state: 'stopped' } : { state: 'failed', error };
     } finally {
       clearInterval(tick);
-      letSleep();
       if (this.#controller === controller) {
         this.seconds = (performance.now() - startedAt) / 1000;
         this.running = false;

@@ -1,5 +1,13 @@
 import type { Example, Opened } from '../worker/api.ts';
-import { usualWindow, type LocationKind, type Question } from '../worker/api-locate.ts';
+import {
+  isMeasuredAlike,
+  tracingFaults,
+  usualTracing,
+  type LocationKind,
+  type Question,
+  type TracingFault,
+  type TracingSettings,
+} from '../worker/api-locate.ts';
 import type { EngineClient } from '../worker/client.ts';
 import type { OnTenth } from './job.svelte.ts';
 import { offerSubject, toDraft, type Draft } from './request.ts';
@@ -42,12 +50,13 @@ export class Locating {
   readonly sets: Sets;
 
   /** What the last whole map took. */
-  #pace = $state.raw<{ readonly tokens: number; readonly seconds: number } | null>(null);
+  #pace = $state.raw<Pace | null>(null);
   /** Words that the person wants blurred, in the prompt that they were chosen for. */
   #own = $state.raw<{ readonly words: string; readonly prompt: string } | null>(null);
+  /** Settings that aren't left as they usually are. */
+  #ownHow = $state.raw<Partial<TracingSettings>>({});
   /** The answer that is looked for; empty for what the model says. */
   answer = $state('');
-  ownWindow = $state<number | null>(null);
   view = $state<View>('map');
   moment = $state<Moment>('after');
   kind = $state<LocationKind>('hidden');
@@ -86,8 +95,19 @@ export class Locating {
     this.#own = { words, prompt: this.#draft.prompt };
   }
 
-  get window(): number {
-    return this.ownWindow ?? usualWindow(this.#depth);
+  /** How one measures here where nobody says otherwise. */
+  get usual(): TracingSettings {
+    return usualTracing(this.#context.opened?.model ?? UNOPENED);
+  }
+
+  /** How the next prompt will be measured. */
+  get how(): TracingSettings {
+    return { ...this.usual, ...this.#ownHow };
+  }
+
+  /** The settings that the engine would refuse. */
+  get faults(): TracingFault[] {
+    return tracingFaults(this.how, (this.#context.opened?.model ?? UNOPENED).d_vocab);
   }
 
   /** What runs, if anything does. */
@@ -101,11 +121,23 @@ export class Locating {
   }
 
   /**
-   * How long so many tokens will take, by what the last whole map took: twice as many cells, each with twice as much to run.
-   * Null before there was one.
+   * How long so many tokens will take, by what the last whole map took: twice as many cells, each with twice as much to run,
+   * and every draw beside the clean run. Null before there was one.
    */
   secondsFor(tokens: number): number | null {
-    return this.#pace && this.#pace.seconds * (tokens / this.#pace.tokens) ** 2;
+    if (!this.#pace) return null;
+    const runs = (this.how.draws + 1) / (this.#pace.draws + 1);
+    return this.#pace.seconds * (tokens / this.#pace.tokens) ** 2 * runs;
+  }
+
+  /** Measures otherwise from now on; what isn't named stays. */
+  measure(how: Partial<TracingSettings>): void {
+    this.#ownHow = { ...this.#ownHow, ...how };
+  }
+
+  /** Measures as usual again, in the windows that are chosen. */
+  measureAsUsual(): void {
+    this.#ownHow = { window: this.how.window };
   }
 
   /** Traces the prompt as it stands. */
@@ -115,9 +147,9 @@ export class Locating {
     this.before.forget();
     await this.here.run(asked, this.kind, this.#depth);
     this.#learnPace();
-    // Windows of different widths are not comparable.
+    // What is measured in different ways is not comparable.
     const { question } = this.beside;
-    if (question && question.window !== asked.window) await this.#runBeside({ ...question, window: asked.window });
+    if (question && !isMeasuredAlike(question.how, asked.how)) await this.#runBeside({ ...question, how: asked.how });
     else await this.#keep();
   }
 
@@ -131,7 +163,7 @@ export class Locating {
     this.here.restore(here);
     this.#learnPace();
     if (beside) this.beside.restore(beside);
-    this.ownWindow = here.question.window;
+    this.measure(here.question.how);
     if (here.question.prompt !== this.#draft.prompt) return;
     Object.assign(this, { subject: here.question.subject, answer: here.question.target });
   }
@@ -145,18 +177,20 @@ export class Locating {
     await this.before.run({ ...question, subject, target, version: 'original' }, this.kind, this.#depth);
   }
 
-  /** Traces an example's own answer beside it; without one, nothing is beside it. */
+  /** Traces an example's own answer beside it, in the same way; without one, nothing is beside it. */
   async compareWith(example: Example | null): Promise<void> {
     this.beside.forget();
     if (!example) return this.#keep();
     const { prompt, subject } = toDraft(example);
-    await this.#runBeside({ prompt, subject, target: '', version: 'edited', window: this.window });
+    const how = this.here.question?.how ?? this.how;
+    await this.#runBeside({ prompt, subject, target: '', version: 'edited', how });
   }
 
   /** Whether a question is what the form asks. */
-  isAsked({ prompt, subject, target, window }: Question): boolean {
+  isAsked({ prompt, subject, target, how }: Question): boolean {
     const asked = this.#question();
-    return prompt === asked.prompt && subject === asked.subject && target === asked.target && window === asked.window;
+    const isSame = prompt === asked.prompt && subject === asked.subject && target === asked.target;
+    return isSame && isMeasuredAlike(how, asked.how);
   }
 
   /** Stops what runs. Returns whether anything did. */
@@ -166,12 +200,13 @@ export class Locating {
 
   #learnPace(): void {
     const { traced } = this.here;
-    if (traced && !traced.stopped) this.#pace = { tokens: traced.item.ids.length, seconds: traced.seconds };
+    if (!traced || traced.stopped) return;
+    this.#pace = { tokens: traced.item.ids.length, draws: traced.map.draws, seconds: traced.seconds };
   }
 
   #question(): Question {
-    const { subject, answer: target, window } = this;
-    return { prompt: this.#draft.prompt, subject, target, version: 'edited', window };
+    const { subject, answer: target, how } = this;
+    return { prompt: this.#draft.prompt, subject, target, version: 'edited', how };
   }
 
   async #runBeside(question: Question): Promise<void> {
@@ -185,3 +220,15 @@ export class Locating {
     if (here) await this.#client.keepTracing({ here, beside: this.beside.traced }).catch(() => undefined);
   }
 }
+
+// ---
+
+/** What a whole map took. */
+interface Pace {
+  readonly tokens: number;
+  readonly draws: number;
+  readonly seconds: number;
+}
+
+/** As long as no model is open, nothing is known of it. */
+const UNOPENED = { n_layers: 0, d_vocab: Infinity };

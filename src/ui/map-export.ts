@@ -1,4 +1,4 @@
-import type { LocateCase, LocationKind, LocationMap } from '../worker/api-locate.ts';
+import type { LocateCase, LocationKind, LocationMap, TracingSettings } from '../worker/api-locate.ts';
 import type { Field } from './csv.ts';
 import { moved, type Drawing, type Mark } from './drawing.ts';
 import { legendMarks, tableMarks, type HeatTable } from './heat.ts';
@@ -10,13 +10,13 @@ export interface MapRecord {
   readonly map: LocationMap;
   /** Which edits took part (`stampOf`). */
   readonly stamp: string;
-  readonly window: number;
+  readonly how: TracingSettings;
 }
 
 /** Every cell of every kind as a row, as the engine gave it; what isn't known is left empty. */
 export function mapRows(records: readonly MapRecord[]): Field[][] {
   const header = ['prompt', 'subject', 'answer', 'edits', 'kind', 'window', 'token', 'position', 'layer'];
-  const values = ['probability', 'log_probability', 'clean', 'noised', 'draws', 'noise'];
+  const values = ['probability', 'log_probability', 'clean', 'noised', 'draws', 'noise', 'sigmas', 'seed'];
   const rows = records.flatMap((record) => KINDS.flatMap((kind) => rowsOf(record, kind)));
   return [[...header, ...values], ...rows];
 }
@@ -94,16 +94,16 @@ const MARGIN = 24;
 const LABEL = 110;
 const BAR = 140;
 
-function rowsOf({ item, map, stamp, window }: MapRecord, kind: LocationKind): Field[][] {
+function rowsOf({ item, map, stamp, how }: MapRecord, kind: LocationKind): Field[][] {
   const { prompt, subject, target, tokens } = item;
   const scores = map.kinds[kind];
   return tokens.flatMap((token, position) =>
     Array.from({ length: map.layers }, (_, layer) => {
       const index = position * map.layers + layer;
       return [
-        ...[prompt, subject, target, stamp, kind, kind === 'hidden' ? 1 : window, token, position, layer],
+        ...[prompt, subject, target, stamp, kind, kind === 'hidden' ? 1 : how.window, token, position, layer],
         ...[scores?.probability[index] ?? null, scores?.logProbability[index] ?? null],
-        ...[map.high.probability, map.low.probability, map.draws, map.noiseLevel],
+        ...[map.high.probability, map.low.probability, map.draws, map.noiseLevel, how.sigmas, how.seed],
       ];
     }),
   );

@@ -1,4 +1,4 @@
-import type { LensPlace, LocationKind } from '../worker/api-locate.ts';
+import type { LensPlace, LocationKind, TracingFault, TracingSettings } from '../worker/api-locate.ts';
 import type { Moment, View } from './locating.svelte.ts';
 import type { SetsMessages } from './messages-sets.ts';
 import type { Palette } from './palette.ts';
@@ -9,6 +9,9 @@ export interface PartWords {
   readonly known: string;
   readonly cells: string;
 }
+
+/** A setting that stands behind "more settings". */
+export type TracingOption = Exclude<keyof TracingSettings, 'window'>;
 
 /** What the step "where it lives" says; values come formatted. Part of `Messages`. */
 export interface LocateMessages {
@@ -21,6 +24,15 @@ export interface LocateMessages {
   readonly window: string;
   readonly windowNote: string;
   readonly windowOf: (layers: string) => string;
+  readonly settings: {
+    readonly heading: string;
+    readonly name: Readonly<Record<TracingOption, string>>;
+    readonly note: Readonly<Record<TracingOption, string>>;
+    /** A value that isn't the usual one, in short; null for none. */
+    readonly short: (name: TracingOption, value: string | null) => string;
+    readonly fault: (fault: TracingFault) => string;
+    readonly reset: string;
+  };
   readonly go: string;
   readonly again: string;
   readonly stop: string;
@@ -104,7 +116,15 @@ export interface LocateMessages {
   readonly notReached: string;
   readonly readingNone: string;
   readonly definition: string;
-  readonly definitionText: (kind: LocationKind, draws: string, noise: string, window: string) => string;
+  readonly definitionText: (parts: {
+    readonly kind: LocationKind;
+    /** Standard deviation of the noise, and how many of the embeddings' that is. */
+    readonly noise: string;
+    readonly sigmas: string;
+    readonly draws: string;
+    readonly seed: string;
+    readonly window: string;
+  }) => string;
   readonly definitionRecall: (count: string) => string;
   readonly caution: string;
   readonly explain: string;

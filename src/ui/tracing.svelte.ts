@@ -83,7 +83,7 @@ export class Tracing {
     Object.assign(this, { computedAt: null, stopped: false, restored: false, error: null });
   }
 
-  async #ask({ prompt, subject, target, version, window }: Question, first: LocationKind, depth: number, watch: Watch) {
+  async #ask({ prompt, subject, target, version, how }: Question, first: LocationKind, depth: number, watch: Watch) {
     const signal = watch.signal ?? new AbortController().signal;
     watch.progress?.({ stage: 'answer', done: 0, total: 1, unit: 'steps' });
     const answer = target.trim() === '' ? await this.#answer(prompt, version, signal) : target;
@@ -92,11 +92,11 @@ export class Tracing {
     // Parts come by another way than the whole: one may come after it.
     let isOpen = true;
     const hear = (part: LocatePart) => isOpen && !signal.aborted && this.#take(part, depth);
-    const { map, item, stamp } = await this.#client.locate(request, version, { kinds, window }, hear, watch);
+    const { map, item, stamp } = await this.#client.locate(request, version, { ...how, kinds }, hear, watch);
     isOpen = false;
     Object.assign(this, { map, item, stamp });
     watch.progress?.({ stage: 'recall', done: 0, total: 1, unit: 'steps' });
-    this.recalled = await this.#client.recall(request, version, watch);
+    this.recalled = await this.#client.recall(request, version, how.topK, watch);
     this.seen = await this.#client.lens(request, version, watch);
   }
 

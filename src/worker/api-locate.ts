@@ -1,18 +1,19 @@
 import type { StackEntry } from '../edit/record.ts';
 import type { LocateCase, LocateRequest } from '../locate/case.ts';
 import type { Lens } from '../locate/lens.ts';
-import type { CellBlock, LocationBaseline, LocationMap, LocationSettings } from '../locate/location.ts';
+import type { CellBlock, LocationBaseline, LocationKind, LocationMap } from '../locate/location.ts';
 import type { Recall } from '../locate/recall.ts';
 import type { PromptSet } from '../locate/prompt-set.ts';
 import type { CompleteSetSettings, RelationPrompt, RelationSummaries } from '../locate/relations.ts';
 import type { StoredSets } from '../locate/set-file.ts';
 import type { PromptFigures } from '../locate/sets.ts';
+import type { TracingSettings } from '../locate/tracing-settings.ts';
 import type { OnProgress, Version } from './api-call.ts';
 
 export type { CompleteSetSettings, PromptFigures, PromptSet, StoredSets };
-export type { CellBlock, Lens, LocateCase, LocateRequest, LocationBaseline, LocationMap, LocationSettings, Recall };
+export type { CellBlock, Lens, LocateCase, LocateRequest, LocationBaseline, LocationKind, LocationMap, Recall };
+export type { TracingSettings };
 export type { LensPlace } from '../locate/lens.ts';
-export type { LocationKind } from '../locate/location.ts';
 export type { RecallPart } from '../locate/recall.ts';
 export { contrastOf, sideWithMore, type Contrast } from '../locate/contrast.ts';
 export { PERSON_VARIANTS, type PersonVariant } from '../locate/decoupling.ts';
@@ -28,7 +29,15 @@ export {
 } from '../locate/relations.ts';
 export type { LineSummary, SetSummary } from '../locate/sets.ts';
 export { meanOf, spreadOf, type Spread } from '../locate/spread.ts';
-export { usualWindow, windowAt } from '../locate/windows.ts';
+export {
+  isMeasuredAlike,
+  tracingFaults,
+  tracingRanges,
+  usualTracing,
+  type TracingFault,
+  type TracingRange,
+} from '../locate/tracing-settings.ts';
+export { windowAt } from '../locate/windows.ts';
 
 /** What was measured, and of which model: see `stampOf`. */
 export interface Measured {
@@ -85,8 +94,12 @@ export interface Question {
   /** Empty for what the model says. */
   readonly target: string;
   readonly version: Version;
-  /** Layers of modules that are restored together. */
-  readonly window: number;
+  readonly how: TracingSettings;
+}
+
+/** How a map is measured, and what of it, in that order. Plain data. */
+export interface MapSettings extends TracingSettings {
+  readonly kinds: readonly LocationKind[];
 }
 
 /** An answer as it was traced, as far as that came. Plain data. */
@@ -134,17 +147,17 @@ export function stampOf(stack: readonly StackEntry[]): string {
 
 /** What the page can ask about where an answer is held. Part of `EngineApi`. */
 export interface LocateApi {
-  /** Where an answer is held, cell by cell as it becomes known, and all of it at the end. */
+  /** Where an answer is held, cell by cell as it becomes known, and all of it at the end; refused with every fault. */
   locate(
     request: LocateRequest,
     version: Version,
-    settings: LocationSettings,
+    settings: MapSettings,
     job: number,
     onProgress: OnProgress,
     onPart: (part: LocatePart) => void,
   ): Promise<Located>;
-  /** What each layer changes at the prompt's last token. */
-  recall(request: LocateRequest, version: Version, job: number): Promise<Recalled>;
+  /** What each layer changes at the prompt's last token, among so many likely words. */
+  recall(request: LocateRequest, version: Version, topK: number, job: number): Promise<Recalled>;
   /** What every token would say behind every layer. */
   lens(request: LocateRequest, version: Version, job: number, onProgress: OnProgress): Promise<Seen>;
   /** The sets that came with the model, checked to be of it; null where none did. */

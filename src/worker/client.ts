@@ -27,7 +27,7 @@ import type {
   Located,
   LocatePart,
   LocateRequest,
-  LocationSettings,
+  MapSettings,
   MeasuredSets,
   PromptFigures,
   PromptSet,
@@ -105,7 +105,7 @@ export class EngineClient {
   locate(
     request: LocateRequest,
     version: Version,
-    settings: LocationSettings,
+    settings: MapSettings,
     onPart: (part: LocatePart) => void,
     watch?: Watch,
   ): Promise<Located> {
@@ -114,8 +114,8 @@ export class EngineClient {
     );
   }
 
-  recall(request: LocateRequest, version: Version, watch?: Watch): Promise<Recalled> {
-    return this.#call('measure recall', watch, (engine, job) => engine.recall(request, version, job));
+  recall(request: LocateRequest, version: Version, topK: number, watch?: Watch): Promise<Recalled> {
+    return this.#call('measure recall', watch, (engine, job) => engine.recall(request, version, topK, job));
   }
 
   lens(request: LocateRequest, version: Version, watch?: Watch): Promise<Seen> {

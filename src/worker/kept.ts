@@ -44,7 +44,8 @@ export async function findSets({ model, database }: KeepingStudio): Promise<Kept
 
 // ---
 
-const TRACINGS: RecordKind<KeptTracing> = { name: 'tracings', version: 1 };
+/** The first didn't say how it was measured: it isn't found any more. */
+const TRACINGS: RecordKind<KeptTracing> = { name: 'tracings', version: 2 };
 const SETS: RecordKind<KeptSets> = {
   name: 'measured-sets',
   version: 2,

@@ -8,7 +8,7 @@ import type {
   Located,
   LocatePart,
   LocateRequest,
-  LocationSettings,
+  MapSettings,
   MeasuredSets,
   PromptFigures,
   PromptSet,
@@ -40,7 +40,7 @@ export abstract class LocateEngine implements LocateApi {
   locate(
     request: LocateRequest,
     version: Version,
-    settings: LocationSettings,
+    settings: MapSettings,
     job: number,
     onProgress: OnProgress,
     onPart: (part: LocatePart) => void,
@@ -50,8 +50,10 @@ export abstract class LocateEngine implements LocateApi {
     );
   }
 
-  recall(request: LocateRequest, version: Version, job: number): Promise<Recalled> {
-    return this.#ask(job, null, (watch) => recallLayers(this.studio.model, request, this.standing(version), watch));
+  recall(request: LocateRequest, version: Version, topK: number, job: number): Promise<Recalled> {
+    return this.#ask(job, null, (watch) =>
+      recallLayers(this.studio.model, request, topK, this.standing(version), watch),
+    );
   }
 
   lens(request: LocateRequest, version: Version, job: number, onProgress: OnProgress): Promise<Seen> {

@@ -2,7 +2,8 @@ import type { Watch } from '../base/tasks.ts';
 import { readCase } from '../locate/case.ts';
 import { measureLens } from '../locate/lens.ts';
 import { locate } from '../locate/location.ts';
-import { measureRecall, TOP_K } from '../locate/recall.ts';
+import { measureRecall } from '../locate/recall.ts';
+import { checkTracing } from '../locate/tracing-settings.ts';
 import type { Model } from '../model/model.ts';
 import type { PlacedPatches } from '../model/patch.ts';
 import type {
@@ -11,7 +12,7 @@ import type {
   LocatePart,
   LocateRequest,
   LocationBaseline,
-  LocationSettings,
+  MapSettings,
   Measured,
   Recalled,
   Seen,
@@ -23,15 +24,20 @@ export interface StandingEdits {
   readonly stamp: string;
 }
 
-/** Causal tracing of one prompt's answer; every part is told as it becomes known.   [methods.md 8.1] */
+/**
+ * Causal tracing of one prompt's answer; every part is told as it becomes known.   [methods.md 8.1]
+ *
+ * @throws EditorError `invalid-hyperparameter` naming every setting that can't be
+ */
 export async function locateAnswer(
   model: Model,
   request: LocateRequest,
-  settings: LocationSettings,
+  settings: MapSettings,
   edits: StandingEdits,
   onPart: (part: LocatePart) => void,
   watch: Watch,
 ): Promise<Located> {
+  checkTracing(settings, model.description.d_vocab);
   const measured = await readMeasured(model, request, edits, watch);
   onPart({ kind: 'case', ...measured });
   const observer = {
@@ -42,16 +48,23 @@ export async function locateAnswer(
   return { ...measured, map };
 }
 
-/** What each layer changes at the prompt's last token.   [methods.md 8.2] */
+/**
+ * What each layer changes at the prompt's last token.   [methods.md 8.2]
+ *
+ * @param topK size of the sets of words that are compared
+ * @throws EditorError `invalid-hyperparameter` where there aren't so many
+ */
 export async function recallLayers(
   model: Model,
   request: LocateRequest,
+  topK: number,
   edits: StandingEdits,
   watch: Watch,
 ): Promise<Recalled> {
+  checkTracing({ topK }, model.description.d_vocab);
   const measured = await readMeasured(model, request, edits, watch);
-  const [recall] = await measureRecall(model, [measured.item.ids], TOP_K, edits.patches, watch);
-  return { ...measured, topK: TOP_K, recall };
+  const [recall] = await measureRecall(model, [measured.item.ids], topK, edits.patches, watch);
+  return { ...measured, topK, recall };
 }
 
 /** What every token would say behind every layer, and how likely the answer's first token is there. */

@@ -180,6 +180,52 @@ sharedOrSkip()('headless', () => {
     });
   });
 
+  describe('locate, measured otherwise', () => {
+    const { prompt, subject, answer } = { prompt: 'PersonX opens the door', subject: 'the door', answer: 'now' };
+    const args = () => {
+      const prompts = headless.write('otherwise.json', [{ prompt, subject, target: answer }]);
+      return ['locate', '--model', GPT2, '--prompts', prompts, '--out', join(headless.folder, 'otherwise')];
+    };
+
+    test('is recorded with every setting, and severed with the noise of the map', async () => {
+      const how = ['--draws', '2', '--seed', '7', '--sigmas', '1.5', '--top-k', '5', '--severed', 'mlp,attn'];
+      const { code, stderr } = await headless.run(...args(), '--kinds', 'hidden', ...how);
+      expect(code, stderr.join('\n')).toBe(0);
+      const text = await readFile(join(headless.folder, 'otherwise/locate.json'), 'utf8');
+      const { settings, prompts } = JSON.parse(text) as Located;
+      expect(settings).toEqual({
+        ...{ kinds: ['hidden'], window: 10, draws: 2, seed: 7, sigmas: 1.5, sigma: settings.sigma, topK: 5 },
+        severed: ['attn', 'mlp'],
+      });
+      const [{ draws, noiseLevel, overlaps, scores, low, severed, tokens }] = prompts;
+      expect(draws).toBe(2);
+      expect(noiseLevel).toBeCloseTo(1.5 * settings.sigma, 12);
+      for (const overlap of Object.values(overlaps['lens']).flat()) expect((5 * overlap) % 1).toBeCloseTo(0, 12);
+      for (const kind of ['mlp', 'attn']) {
+        const { token, scores: held, logScores } = severed[kind];
+        expect(token).toBe(tokens.length - 1);
+        expect(held).toHaveLength(6);
+        expect(logScores.filter((score) => score < 0)).toHaveLength(6);
+        // Behind the last layer nothing is left to be held: that is a cell of the map, if the noise is the map's.
+        expect(held[5]).toBeCloseTo(scores['hidden'][token][5], 10);
+        expect(held[5]).not.toBeCloseTo(low, 6);
+      }
+      expect(severed['mlp'].scores).not.toEqual(severed['attn'].scores);
+    });
+
+    test.each([
+      ['--draws', '101', 'a whole number from 1 to 100'],
+      ['--draws', '2.5', 'a whole number from 1 to 100'],
+      ['--seed', '-1', 'a whole number from 0 to 2147483647'],
+      ['--sigmas', '0', 'a number from 0.01 to 20'],
+      ['--top-k', '1001', 'a whole number from 1 to 1000'],
+      ['--severed', 'hidden', 'attn,mlp'],
+    ])('%s %s is refused', async (option, value, advice) => {
+      const fault = await headless.fail(2, ...args(), `${option}=${value}`);
+      expectFault(fault, 'invalid-input', [option, JSON.stringify(value), advice]);
+    });
+  });
+
   describe('what is refused, with exit code, code, values and advice', () => {
     test.each<[string, number, readonly string[], string, readonly string[]]>([
       ['no command', 2, [], 'invalid-input', ['no command was given', 'describe, generate, forward, edit']],
@@ -306,10 +352,16 @@ sharedOrSkip()('headless', () => {
 
 /** What `locate.json` holds, as far as it is read here. */
 interface Located {
+  readonly settings: { readonly sigma: number };
   readonly prompts: readonly {
     readonly tokens: readonly string[];
     readonly low: number;
     readonly high: number;
+    readonly draws: number;
+    readonly noiseLevel: number;
+    readonly severed: Readonly<
+      Record<string, { readonly token: number; readonly scores: number[]; readonly logScores: number[] }>
+    >;
     readonly scores: Readonly<Record<string, readonly number[][]>>;
     readonly cosines: Readonly<Record<string, readonly number[]>>;
     readonly overlaps: Readonly<Record<string, Readonly<Record<string, readonly number[]>>>>;

@@ -73,6 +73,7 @@ describe('what must hold of any map', () => {
     const kinds = ['hidden'] as const;
     const drawn = await locate(model, item, { seed: 4, kinds });
     expect(drawn.noiseLevel).toBeCloseTo(3 * sigma, 12);
+    expect((await locate(model, item, { sigmas: 0.5, draws: 1, kinds })).noiseLevel).toBeCloseTo(0.5 * sigma, 12);
     expect((await locate(model, item, { noise, kinds })).kinds).toEqual(drawn.kinds);
     expect((await locate(model, item, { seed: 5, kinds })).low).not.toEqual(drawn.low);
     const single = await randomModel(CONFIG, await testDevice('float32'), 1, byteTokenizer());
@@ -130,7 +131,9 @@ describe('what is refused', () => {
     const item = await readCase(model, REQUEST);
     const noise = drawNoise([2, 4, 16], 1, 1);
     await expect(locate(model, item, { noise })).rejects.toMatchObject({ code: 'invalid-input' });
-    await expect(locate(model, item, { window: 0 })).rejects.toMatchObject({ code: 'invalid-input' });
+    for (const settings of [{ window: 0 }, { draws: 0.5 }, { sigmas: 0 }, { sigmas: NaN }]) {
+      await expect(locate(model, item, settings)).rejects.toMatchObject({ code: 'invalid-input', values: settings });
+    }
     const bad = floats('float64', new Float64Array(16).fill(NaN), [16, 1]);
     const patch = { site: { kind: 'attn', layer: 1 }, left: bad, right: { ...bad, shape: [1, 16] } } as const;
     const patches = placePatches(device, model.description, [{ patch, alpha: 1 }]);

@@ -462,6 +462,34 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
     await step(page).getByText('spread not known, cells are missing').waitFor();
   });
 
+  test('measures otherwise where that is asked for, and says so', async () => {
+    const { page } = opened();
+    const setting = (name: RegExp) => step(page).getByRole('spinbutton', { name });
+    const run = step(page).getByRole('button', { name: 'Trace it again' });
+    await step(page).getByText('Tracing settings').click();
+    await setting(/^Draws/).fill('0');
+    await setting(/^Words compared/).fill('5');
+    await page.keyboard.press('Tab');
+    await until(() => cost(page).innerText()).toBe('Draws is 0, it takes whole numbers from 1 to 100.');
+    expect(await run.getAttribute('aria-disabled')).toBe('true');
+    expect(await setting(/^Draws/).getAttribute('aria-invalid')).toBe('true');
+    await expectAccessible(page, step(page));
+    await setting(/^Draws/).fill('2');
+    await page.keyboard.press('Enter');
+    await done(page).waitFor();
+    await step(page).getByText('2 draws and 5 words', { exact: true }).waitFor();
+    await step(page).getByText('What exactly is shown').click();
+    await step(page)
+      .getByText(/, 3 times that of their embeddings, in 2 draws \(seed 1\), the same for every cell/)
+      .waitFor();
+    await step(page)
+      .getByText(/^Recall compares the 5 likeliest words/)
+      .waitFor();
+    await step(page).getByRole('button', { name: 'Reset', exact: true }).click();
+    await step(page).getByText('Of another prompt, answer or setting than the one above.').waitFor();
+    expect(await page.evaluate(() => document.activeElement?.textContent.trim())).toBe('Tracing settings');
+  });
+
   test('a store that refuses to write takes nothing from a map, and the page goes on', async () => {
     const { page } = opened();
     const shown = () => step(page).locator('figure').first().innerText();

@@ -32,11 +32,12 @@ describe('a map that fills in', () => {
       ...({ prompt: 'The "end"', subject: 'end', target: ' is', targetFrom: 'request', ids: [1, 2] } as const),
       ...({ tokens: ['The', ' "end"'], subjectRange: [1, 2], targetIds: [3] } as const),
     };
-    const lines = toCsv(mapRows([{ item, map: after, stamp: '', window: 3 }])).split('\r\n');
+    const how = { window: 3, draws: 10, seed: 7, sigmas: 2.5, topK: 50 };
+    const lines = toCsv(mapRows([{ item, map: after, stamp: '', how }])).split('\r\n');
     expect(lines).toHaveLength(1 + 3 * 2 * 3 + 1);
-    expect(lines[1]).toBe('"The ""end""",end," is",,hidden,1,The,0,0,,,0.9,0.1,10,0.4');
+    expect(lines[1]).toBe('"The ""end""",end," is",,hidden,1,The,0,0,,,0.9,0.1,10,0.4,2.5,7');
     expect(lines.find((line) => line.includes('mlp') && line.includes(',1,0,'))).toBe(
-      '"The ""end""",end," is",,mlp,3," ""end""",1,0,0.5,-1,0.9,0.1,10,0.4',
+      '"The ""end""",end," is",,mlp,3," ""end""",1,0,0.5,-1,0.9,0.1,10,0.4,2.5,7',
     );
   });
 });

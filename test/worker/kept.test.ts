@@ -16,12 +16,14 @@ import { faultOf } from '../support/faults.ts';
 /** Of a model nothing matters here but its fingerprint. */
 const of = (hash: string, database: KeepingStudio['database']) => ({ model: { hash }, database }) as KeepingStudio;
 
+const HOW = { window: 3, draws: 4, seed: 2, sigmas: 1.5, topK: 20 };
+
 /** A map of one cell. */
 function traced(prompt: string, computedAt: number): TracedAnswer {
   const score = { probability: 0.5, logProbability: Math.log(0.5) };
   const cells = { probability: Float64Array.of(computedAt), logProbability: Float64Array.of(-1) };
   return {
-    ...{ question: { prompt, subject: 'it', target: '', version: 'edited', window: 3 }, stamp: '', computedAt },
+    ...{ question: { prompt, subject: 'it', target: '', version: 'edited', how: HOW }, stamp: '', computedAt },
     item: {
       ...{ prompt, subject: 'it', target: ' so', targetFrom: 'model', ids: [1], tokens: ['it'] },
       ...{ subjectRange: [0, 1], targetIds: [2] },
@@ -56,6 +58,15 @@ describe('what was traced', () => {
     expect((await database.keys('records', 'tracings:')).length).toBe(MOST_TRACINGS);
     expect((await findTracing(studio, 'it 3'))?.here.question.prompt).toBe(`it ${MOST_TRACINGS + 3}`);
     expect((await findTracing(studio, 'it 5'))?.here.computedAt).toBe(5);
+  });
+
+  test('is not found where it was kept before it was said how it was measured', async () => {
+    const studio = of('a', memoryDatabase());
+    const key = `${'1'.padStart(15, '0')} a it opens`;
+    await putRecord(studio.database, { name: 'tracings', version: 1 }, key, kept('it opens', 1));
+    expect(await findTracing(studio, 'it opens')).toBeNull();
+    await keepTracing(studio, kept('it opens', 2));
+    expect(await findTracing(studio, 'it opens')).toEqual(kept('it opens', 2));
   });
 
   test('is refused with a code where nothing can be kept, and kept for the session behind a fallback', async () => {

@@ -5,6 +5,7 @@ import MapPanel from '../../../src/ui/MapPanel.svelte';
 import '../../../src/ui/page.css';
 import '../../../src/ui/theme.css';
 import { Tracing } from '../../../src/ui/tracing.svelte.ts';
+import { usualTracing } from '../../../src/worker/api-locate.ts';
 import { EngineClient } from '../../../src/worker/client.ts';
 
 /** The panel of a map with 40 tokens and 75 layers, all of it in the window: 3,000 cells of which each may be explained. */
@@ -25,7 +26,13 @@ const tokens = Array.from({ length: TOKENS }, (_, i) => ` word${i}`);
 const prompt = tokens.join('').trim();
 const hidden = { probability: cells(), logProbability: cells() };
 tracing.restore({
-  question: { prompt, subject: 'word0', target: '', version: 'original', window: 3 },
+  question: {
+    prompt,
+    subject: 'word0',
+    target: '',
+    version: 'original',
+    how: usualTracing({ n_layers: LAYERS, d_vocab: 50257 }),
+  },
   item: {
     ...({ prompt, subject: 'word0', target: ' end', targetFrom: 'model', tokens } as const),
     ...({ ids: tokens.map((_, i) => i), subjectRange: [0, 1], targetIds: [0] } as const),

@@ -1,0 +1,147 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { english } from '../../src/ui/english.ts';
+import { emptyMap } from '../../src/ui/location.ts';
+import { Locating } from '../../src/ui/locating.svelte.ts';
+import type { Example, Opened } from '../../src/worker/api.ts';
+import type {
+  KeptTracing,
+  LocateRequest,
+  MapSettings,
+  TracedAnswer,
+  TracingSettings,
+} from '../../src/worker/api-locate.ts';
+import type { EngineClient } from '../../src/worker/client.ts';
+
+// The step of the page over an engine that only writes down what it was asked.
+
+const PROMPT = 'To open the lock, PersonX needs to';
+const USUAL: TracingSettings = { window: 3, draws: 10, seed: 1, sigmas: 3, topK: 50 };
+const OTHER: TracingSettings = { window: 5, draws: 2, seed: 7, sigmas: 1.5, topK: 20 };
+const FRANCE: Example = {
+  ...{ prompt: 'The capital of {} is', subject: 'France', target: 'Rome' },
+  ...{ relation: 'capital', kind: 'counter' },
+};
+
+let asked: { prompt: string; how: TracingSettings }[];
+let recalled: number[];
+let kept: KeptTracing | null;
+let locating: Locating;
+
+beforeEach(() => {
+  [asked, recalled, kept] = [[], [], null];
+  const client = {
+    locate: ({ prompt, subject, target = '' }: LocateRequest, _: unknown, { kinds, ...how }: MapSettings) => {
+      asked.push({ prompt, how });
+      expect(kinds).toHaveLength(3);
+      return Promise.resolve({ ...answer(prompt, how), item: { ...answer(prompt, how).item, subject, target } });
+    },
+    recall: (_: unknown, __: unknown, topK: number) => {
+      recalled.push(topK);
+      return Promise.resolve(null);
+    },
+    lens: () => Promise.resolve(null),
+    generate: () => Promise.resolve(),
+    keepTracing: (tracing: KeptTracing) => Promise.resolve((kept = tracing)).then(() => undefined),
+    keptTracing: () => Promise.resolve(kept),
+  } as unknown as EngineClient;
+  const model = { n_layers: 8, d_vocab: 500 } as Opened['model'];
+  const draft = { prompt: PROMPT, target: '', subject: 'the lock' };
+  locating = new Locating(client, { composer: { draft }, opened: { model } }, () => undefined);
+});
+
+/** What the engine would say, of three tokens. */
+function answer(prompt: string, how: TracingSettings): TracedAnswer {
+  const score = { probability: 0.5, logProbability: Math.log(0.5) };
+  const map = emptyMap({ high: score, low: score, draws: how.draws, noiseLevel: how.sigmas / 10 }, 3, 8);
+  return {
+    question: { prompt, subject: 'the lock', target: '', version: 'edited', how },
+    item: {
+      ...{ prompt, subject: 'the lock', target: ' it', targetFrom: 'model', ids: [1, 2, 3], tokens: ['a', 'b', 'c'] },
+      ...{ subjectRange: [0, 1], targetIds: [2] },
+    },
+    ...{ map, recalled: null, seen: null, stamp: '', computedAt: 1, seconds: 22, stopped: false },
+  };
+}
+
+describe('how it is measured', () => {
+  test('as usual, unless somebody says otherwise; a restored window stays when the rest is reset', () => {
+    expect(locating.how).toEqual(USUAL);
+    locating.measure({ draws: 4, window: 5 });
+    expect(locating.how).toEqual({ ...USUAL, draws: 4, window: 5 });
+    locating.measureAsUsual();
+    expect(locating.how).toEqual({ ...USUAL, window: 5 });
+  });
+
+  test('every setting goes into the question, to the map and to recall', async () => {
+    locating.measure(OTHER);
+    await locating.run();
+    expect(asked).toEqual([{ prompt: PROMPT, how: OTHER }]);
+    expect(recalled).toEqual([20]);
+    expect(locating.here.question?.how).toEqual(OTHER);
+  });
+
+  test.each(Object.keys(USUAL) as (keyof TracingSettings)[])('another %s is another question', async (name) => {
+    await locating.run();
+    const { question } = locating.here;
+    expect(question && locating.isAsked(question)).toBe(true);
+    locating.measure({ [name]: OTHER[name] });
+    expect(question && locating.isAsked(question)).toBe(false);
+    locating.measure({ [name]: USUAL[name] });
+    expect(question && locating.isAsked(question)).toBe(true);
+  });
+
+  test.each(Object.keys(USUAL) as (keyof TracingSettings)[])(
+    'what is beside is measured with the same %s',
+    async (name) => {
+      await locating.run();
+      locating.measure({ [name]: OTHER[name] });
+      await locating.compareWith(FRANCE);
+      expect(asked.at(-1)).toEqual({ prompt: 'The capital of France is', how: USUAL });
+      await locating.run();
+      expect(asked.slice(2)).toEqual(
+        [PROMPT, 'The capital of France is'].map((prompt) => ({ prompt, how: { ...USUAL, [name]: OTHER[name] } })),
+      );
+      await locating.run();
+      expect(asked).toHaveLength(5);
+      expect(kept?.beside?.question.how).toEqual(kept?.here.question.how);
+    },
+  );
+});
+
+describe('an earlier visit', () => {
+  beforeEach(async () => {
+    kept = { here: answer(PROMPT, OTHER), beside: null };
+    await locating.restore();
+  });
+
+  test('gives its settings back to the form', () => {
+    expect(locating.how).toEqual(OTHER);
+    expect(locating.here.question && locating.isAsked(locating.here.question)).toBe(true);
+  });
+
+  test('says what the next map will take: by tokens squared, and by draws beside the clean run', () => {
+    expect(locating.secondsFor(3)).toBe(22);
+    expect(locating.secondsFor(6)).toBe(88);
+    locating.measure({ draws: 5 });
+    expect(locating.secondsFor(3)).toBe(44);
+  });
+});
+
+test('what the engine would refuse is said under the names of the form', () => {
+  expect(locating.faults).toEqual([]);
+  locating.measure({ draws: 0, seed: -1, sigmas: NaN, topK: 501 });
+  expect(locating.faults.map(english.locate.settings.fault)).toEqual([
+    'Draws is 0, it takes whole numbers from 1 to 100.',
+    'Seed is -1, it takes whole numbers from 0 to 2147483647.',
+    'Noise is no number, it takes numbers from 0.01 to 20.',
+    'Words compared is 501, it takes whole numbers from 1 to 500.',
+  ]);
+});
+
+test.each([
+  ['2', '5', 'deviation of 0.3, 5 times that of their embeddings, in 2 draws (seed 9)', 'averaged over the draws'],
+  ['1', '1', 'deviation of 0.3, that of their embeddings, in 1 draw (seed 9), the same', 'tokens: causal tracing'],
+])('the definition says what was measured: %s draws, %s σ', (draws, sigmas, ...texts) => {
+  const parts = { kind: 'mlp', noise: '0.3', sigmas, draws, seed: '9', window: '3' } as const;
+  for (const text of texts) expect(english.locate.definitionText(parts)).toContain(text);
+});
