@@ -24,6 +24,9 @@ const EXAMPLE = {
 
 const ROUNDS = 2;
 
+/** Seconds after which one map has told what there is to tell: of WebGPU in software. */
+const PATIENCE = 60;
+
 /**
  * A full map on the shipped model: when its first cells come, when each kind is done; with the published windows and with
  * those for its depth. Beside it, because a machine's speed changes from one moment to the next: how long the map's matrix
@@ -59,6 +62,7 @@ export async function measureLocate(device: Device, say: (line: string) => void)
         say(`the shipped model, ${size}, windows of ${window}: ${stages.join(', ')}`);
         const products = `${billions(work)} GFLOP, ${((1000 * work) / speed).toFixed(0)} ms at ${billions(speed)} GFLOP/s`;
         say(`  ${products}: the map takes ${((seconds * speed) / work).toFixed(2)} times its matrix products`);
+        if (seconds > PATIENCE) return model.dispose();
       }
     }
   }

@@ -1,5 +1,6 @@
 // npm run bench: figures of this machine, as ratios where they must mean something elsewhere. Chromium, WASM with two
-// threads, a worker: what a page has. `npm run bench -- ratio` runs only the parts named.
+// threads, a worker: what a page has. `npm run bench -- ratio` runs only the parts named; `npm run bench -- locate webgpu`
+// runs them on the graphics adapter, and on SwiftShader's where `swiftshader` is added.
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
@@ -48,12 +49,16 @@ await build({
   build: { outDir: resolve('dist/bench'), emptyOutDir: true, target: 'es2023', chunkSizeWarningLimit: 2000 },
 });
 
+const gpuFlags = parts.includes('webgpu') ? ['--enable-unsafe-webgpu', '--enable-features=Vulkan'] : [];
+if (parts.includes('swiftshader')) gpuFlags.push('--use-webgpu-adapter=swiftshader');
 const server = await serve();
-const engine = await chromium.launch({ executablePath: browser.path, args: BROWSER_FLAGS });
+const engine = await chromium.launch({ executablePath: browser.path, args: [...BROWSER_FLAGS, ...gpuFlags] });
 const page = await engine.newPage();
 page.on('console', (message) => console.log(message.text()));
 page.on('pageerror', (error) => console.error(error.message));
-await page.goto(`http://localhost:${server.address().port}/#${parts.join(',')}`);
+await page.goto(
+  `http://localhost:${server.address().port}/#${parts.filter((part) => part !== 'swiftshader').join(',')}`,
+);
 await page.waitForFunction(() => document.title === 'done' || document.title === 'failed', null, {
   timeout: 1_800_000,
 });

@@ -1,6 +1,5 @@
-import { loadOrt } from '../../src/device/ort.ts';
-import { wasmDevice } from '../../src/device/wasm.ts';
 import type { Device } from '../../src/device/device.ts';
+import { openDevice } from '../../src/device/open.ts';
 import { measureEdit, measureSmall } from './edit.ts';
 import { measureGeneration } from './generation.ts';
 import { measureLocate } from './locate.ts';
@@ -19,10 +18,14 @@ self.onmessage = async ({ data }: MessageEvent<string[]>) => {
   const say = (line: string) => self.postMessage({ line });
   try {
     const threads = self.crossOriginIsolated ? 2 : 1;
-    const device = wasmDevice(await loadOrt('wasm', { threads }));
-    say(`WASM, ${threads} threads, cross-origin isolated: ${self.crossOriginIsolated}`);
+    const choice = data.includes('webgpu') ? 'webgpu' : 'wasm';
+    const parts = data.filter((part) => part !== 'webgpu');
+    const { device, detail } = await openDevice(choice, { threads, largestWeight: 0 });
+    say(
+      `${[choice, detail].filter(Boolean).join(', ')}, ${threads} threads, cross-origin isolated: ${self.crossOriginIsolated}`,
+    );
     for (const [name, measure] of Object.entries(PARTS)) {
-      if (data.length > 0 && !data.includes(name)) continue;
+      if (parts.length > 0 && !parts.includes(name)) continue;
       say(`\n── ${name}`);
       await measure(device, say);
     }
