@@ -34,7 +34,8 @@ async function openAndEdit(address, executablePath, args, profile) {
       .request()
       .sizes()
       .catch(() => ({}));
-    bytes.set(kind, (bytes.get(kind) ?? 0) + responseBodySize);
+    // What comes from the service worker has no body on the wire: −1.
+    bytes.set(kind, (bytes.get(kind) ?? 0) + Math.max(0, responseBodySize));
   });
   const start = performance.now();
   const since = () => `${((performance.now() - start) / 1000).toFixed(1)} s`;
