@@ -94,6 +94,8 @@ export default defineConfig(({ mode }) => ({
   root: 'src',
   publicDir: '../public',
   base: './',
+  // What isn't there is a 404, as on any static host, not the page again.
+  appType: 'mpa',
   cacheDir: '../.cache/vite',
   plugins: [svelte(), ...(mode === 'headless' ? [] : [offline()])],
   define: {
