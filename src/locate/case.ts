@@ -16,6 +16,8 @@ export interface LocateRequest {
   readonly subject: string;
   /** Without one, the model's own next token. */
   readonly target?: string;
+  /** The target as tokens instead: what a model itself has said need not begin with a space. */
+  readonly targetIds?: readonly number[];
 }
 
 /** A request as tokens. Plain data. */
@@ -41,11 +43,12 @@ export interface LocateCase {
 export function readLocateRequests(input: unknown): LocateRequest[] {
   const list = Array.isArray(input) ? (input as unknown[]) : [input];
   const faults = list.flatMap((entry, i) => {
-    const { prompt, subject, target = 'any' } = isRecord(entry) ? entry : {};
+    const { prompt, subject, target = 'any', targetIds = [] } = isRecord(entry) ? entry : {};
     const missing = Object.entries({ prompt, subject, target }).filter(
       ([, text]) => typeof text !== 'string' || text.trim() === '',
     );
-    return missing.map(([name]) => `prompt ${i + 1}: the ${name} is missing or empty`);
+    const ids = Array.isArray(targetIds) ? [] : [`prompt ${i + 1}: the targetIds are no list`];
+    return [...missing.map(([name]) => `prompt ${i + 1}: the ${name} is missing or empty`), ...ids];
   });
   if (list.length > 0 && faults.length === 0) return list as LocateRequest[];
   const found = list.length === 0 ? 'the list of prompts is empty' : faults.join('; ');
@@ -86,18 +89,15 @@ export function readRequest(model: Model, request: LocateRequest): ReadRequest {
   const { tokenizer, description } = model;
   const subject = request.subject.trim();
   const prompt = request.prompt.replace('{}', () => subject).trimEnd();
-  const start = subject === '' ? -1 : prompt.indexOf(subject);
+  const place = request.prompt.indexOf('{}');
+  const start = subject === '' ? -1 : place >= 0 ? place : prompt.indexOf(subject);
   if (start < 0) throw noSubject(prompt, subject);
   const encoding = encodePrompt(model, prompt);
   const { ids } = encoding;
   checkContext(description, ids.length);
   const last = findLookupIndex(encoding, start, start + subject.length);
   const first = encoding.offsets.findIndex(([from, to]) => from <= start && start < to);
-  const text = request.target === undefined ? null : targetText(request.target);
-  const given = text === null ? null : { text, ids: tokenizer.encode(text, PLAIN).ids };
-  if (given && (given.text.trim() === '' || given.ids.length === 0)) {
-    throw invalid(`the target ${JSON.stringify(request.target)} has no tokens`, 'write something there');
-  }
+  const given = givenTarget(model, request);
   checkContext(description, ids.length + (given?.ids.length ?? 1) - 1, 'read the prompt with its target');
   return {
     prompt,
@@ -112,6 +112,23 @@ export function readRequest(model: Model, request: LocateRequest): ReadRequest {
 // ---
 
 const PLAIN = { specialTokens: false };
+
+function givenTarget({ tokenizer, description: { d_vocab } }: Model, { target, targetIds: ids }: LocateRequest) {
+  if (ids !== undefined) {
+    if (ids.length > 0 && ids.every((id) => Number.isInteger(id) && id >= 0 && id < d_vocab)) {
+      return { text: tokenizer.decode(ids, { skipSpecial: false }), ids };
+    }
+    throw invalid(
+      `the target's tokens are [${String(ids)}]`,
+      `give ids from 0 to ${d_vocab - 1}, or the target as text`,
+    );
+  }
+  if (target === undefined) return null;
+  const text = targetText(target);
+  const given = { text, ids: tokenizer.encode(text, PLAIN).ids };
+  if (text.trim() !== '' && given.ids.length > 0) return given;
+  throw invalid(`the target ${JSON.stringify(target)} has no tokens`, 'write something there');
+}
 
 async function nextToken(
   model: Model,

@@ -22,17 +22,21 @@ export const NAMES: readonly string[] = ['Emily', 'Michael', 'James', 'William',
 
 /**
  * The same prompts with a name in place of PersonX (each prompt another, in turn), as they are, and without PersonX. Those
- * that don't speak of PersonX are left out, and so are, without PersonX, those whose subject was nothing else.
- * [methods.md 8.3]
+ * that don't speak of PersonX are left out, and so are those of which a variant could not be asked: without PersonX nothing
+ * is left of the subject or the target, or the subject is a part of a word that changes.   [methods.md 8.3]
  */
 export function personVariants(
   requests: readonly LocateRequest[],
   names: readonly string[] = NAMES,
 ): Record<PersonVariant, LocateRequest[]> {
-  const about = requests.filter(({ prompt, subject }) => ANY_PERSON.test(prompt.replace('{}', () => subject)));
+  const about = requests.filter(
+    (request) =>
+      ANY_PERSON.test(request.prompt.replace('{}', () => request.subject)) &&
+      canBeAsked(rewrite(request, withoutPerson)) &&
+      canBeAsked(rewrite(request, (text) => text.replace(PERSON, names[0]))),
+  );
   const named = about.map((request, i) => rewrite(request, (text) => text.replace(PERSON, names[i % names.length])));
-  const removed = about.map((request) => rewrite(request, withoutPerson)).filter(({ subject }) => subject !== '');
-  return { named, personX: about, removed };
+  return { named, personX: about, removed: about.map((request) => rewrite(request, withoutPerson)) };
 }
 
 /**
@@ -85,5 +89,10 @@ function rewrite({ prompt, subject, target }: LocateRequest, change: (text: stri
 
 /** Without PersonX, the apostrophe that follows and one of the spaces around. */
 function withoutPerson(text: string): string {
-  return text.replace(/(^|\s)PersonX(?:['’]s)?(?:\s|$)/g, (_, before: string) => before).trim();
+  const person = /(\s?)\bPersonX\b(?:['’]s\b)?(\s?)/g;
+  return text.replace(person, (_, before: string, after: string) => (after === '' ? '' : before)).trim();
+}
+
+function canBeAsked({ prompt, subject, target }: LocateRequest): boolean {
+  return subject !== '' && target !== '' && prompt.replace('{}', () => subject).includes(subject);
 }

@@ -2,7 +2,7 @@ import { EditorError } from '../base/errors.ts';
 import type { Model } from '../model/model.ts';
 import { isRecord, parseJson, showJson } from '../store/json.ts';
 import { readRequest, type LocateRequest } from './case.ts';
-import { KNOWLEDGE_KINDS, type PromptKind, type RelationPrompt } from './relations.ts';
+import { KNOWLEDGE_KINDS, onBothSides, type RelationPrompt } from './relations.ts';
 
 /** Prompts that sets are measured on, and where they come from. Plain data. */
 export interface PromptSet {
@@ -83,12 +83,7 @@ function textFaults(model: Model, request: LocateRequest): Fault[] {
 
 /** A relation stands on one side. */
 function tornFaults(prompts: readonly RelationPrompt[]): Fault[] {
-  const sides = new Map<string, PromptKind>();
-  return prompts.flatMap(({ relation, kind }, i) => {
-    const side = sides.get(relation) ?? kind;
-    sides.set(relation, side);
-    return side === kind ? [] : [{ prompt: i + 1, kind: 'relation torn', detail: relation }];
-  });
+  return onBothSides(prompts).map((i) => ({ prompt: i + 1, kind: 'relation torn', detail: prompts[i].relation }));
 }
 
 function invalid(file: string, faults: readonly Fault[]): EditorError {

@@ -71,9 +71,23 @@ export function readRelationPrompts(input: unknown): RelationPrompt[] {
       ...(KNOWLEDGE_KINDS.some((each) => each === kind) ? [] : [`prompt ${i + 1}: the kind is ${showJson(kind)}`]),
     ];
   });
+  for (const i of faults.length > 0 ? [] : onBothSides(list as RelationPrompt[])) {
+    const { relation, kind } = list[i] as RelationPrompt;
+    faults.push(`prompt ${i + 1}: the relation "${relation}" has prompts of another kind than ${kind}`);
+  }
   if (faults.length === 0) return list as RelationPrompt[];
   const advice = `give each a relation and a kind, ${KNOWLEDGE_KINDS.join(' or ')}`;
   throw new EditorError('invalid-request', 'read the prompts of the sets', faults.join('; '), advice);
+}
+
+/** Places of the prompts whose relation began on the other side: a relation stands on one. */
+export function onBothSides(prompts: readonly RelationPrompt[]): number[] {
+  const sides = new Map<string, PromptKind>();
+  return prompts.flatMap(({ relation, kind }, i) => {
+    const side = sides.get(relation) ?? kind;
+    sides.set(relation, side);
+    return side === kind ? [] : [i];
+  });
 }
 
 /** What sets are measured with where nothing else is asked for. Noise is scaled by all their subjects together. */

@@ -90,9 +90,9 @@ export async function measureSet(
 /** What a prompt's figures are kept under: everything that they depend on. */
 export function promptKey(model: Model, request: LocateRequest, settings: SetSettings, state = ''): string {
   const { measures = SET_MEASURES, topK = TOP_K, kinds = LOCATION_KINDS, window, draws, seed, sigma } = settings;
-  const { prompt, subject, target } = request;
+  const { prompt, subject, target, targetIds } = request;
   const how = { measures, topK, kinds, window, draws, seed, sigma };
-  return cacheKey({ model: model.hash, float: model.device.float, state, prompt, subject, target, ...how });
+  return cacheKey({ model: model.hash, float: model.device.float, state, prompt, subject, target, targetIds, ...how });
 }
 
 /** Averages of some prompts, each line by layer; a line or figure that some prompts lack is averaged over the others. */

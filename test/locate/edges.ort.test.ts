@@ -219,15 +219,44 @@ describe('sets', () => {
       { prompt: 'Paris is in', subject: 'Paris' },
     ];
     const { named, personX, removed } = personVariants(about, ['Anna', 'Tom']);
-    expect(personX).toEqual(about.slice(0, 3));
+    expect(personX).toEqual(about.slice(0, 2));
     expect(named).toEqual([
       { prompt: 'To open it, Anna needs to', subject: 'open it' },
       { prompt: 'Tom opens it, Tom', subject: 'Tom opens it', target: 'thanks Tom' },
-      { prompt: 'Anna’s key', subject: 'Anna' },
     ]);
     expect(removed).toEqual([
       { prompt: 'To open it, needs to', subject: 'open it' },
       { prompt: 'opens it,', subject: 'opens it', target: 'thanks' },
     ]);
+  });
+
+  test('nobody is spoken of before a comma either, and what one variant could not ask is asked of none', () => {
+    const { removed } = personVariants([
+      { prompt: 'The key of PersonX, who', subject: 'key of PersonX' },
+      { prompt: 'PersonX’s key is', subject: 'PersonX’s key' },
+      { prompt: '(PersonX waits)', subject: 'waits' },
+    ]);
+    expect(removed).toEqual([
+      { prompt: 'The key of, who', subject: 'key of' },
+      { prompt: 'key is', subject: 'key' },
+      { prompt: '(waits)', subject: 'waits' },
+    ]);
+    const { personX } = personVariants([
+      { prompt: 'PersonX gave it to', subject: 'it', target: 'PersonX' },
+      { prompt: 'PersonX’s key is', subject: 'X’s key' },
+    ]);
+    expect(personX).toEqual([]);
+  });
+
+  test('the subject stands where its place is, wherever else its letters are', async () => {
+    const { ids, subjectRange } = await readCase(model, { prompt: 'The dog and {} went', subject: 'he', target: 'so' });
+    expect([ids.length, ...subjectRange]).toEqual([19, 12, 14]);
+  });
+
+  test('a target by its tokens is taken as it is', async () => {
+    const { target, targetIds } = await readCase(model, { ...REQUEST, targetIds: [44, 32] });
+    expect([target, targetIds]).toEqual([', ', [44, 32]]);
+    await expect(readCase(model, { ...REQUEST, targetIds: [256] })).rejects.toMatchObject({ code: 'invalid-request' });
+    await expect(readCase(model, { ...REQUEST, targetIds: [] })).rejects.toMatchObject({ code: 'invalid-request' });
   });
 });

@@ -79,6 +79,10 @@ describe('sets beside a model', () => {
   test('prompts of sets name their relation and their side', () => {
     const fine: RelationPrompt = { prompt: 'a', subject: 'a', relation: 'xNeed', kind: 'fact' };
     expect(readRelationPrompts([fine])).toEqual([fine]);
+    const other = { ...fine, kind: 'commonsense' };
+    expect(() => readRelationPrompts([fine, other])).toThrow(
+      `prompt 2: the relation "${fine.relation}" has prompts of`,
+    );
     expect(() =>
       readRelationPrompts([
         { ...fine, relation: '' },
