@@ -188,7 +188,7 @@ export class Ask {
     show: (reading: Reading) => void,
   ): Promise<void> {
     const onText = (text: string, done: boolean) => show({ prompt, prediction, text, done });
-    const text = await continueSentence(this.#client, prompt, version, this.sampling, signal, onText);
+    const { text } = await continueSentence(this.#client, prompt, version, this.sampling, signal, onText);
     show({ prompt, prediction, text, done: true });
   }
 }

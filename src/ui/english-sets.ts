@@ -55,6 +55,8 @@ export const englishSets: SetsMessages = {
     person: (file) => `Who it is about, layer by layer${file === null ? '' : `: ${file}`}`,
   },
   earlier: (moment) => `Computed earlier, on ${moment}`,
+  allKept: (time) => `Put together at ${time} from figures of earlier runs on this model.`,
+  someKept: (count) => `${count} of its figures are kept from earlier runs.`,
   about: (counts, file, version) => `Prompts: ${list(counts)}${file === null ? '' : `, from ${file}`}; ${version}.`,
   countOf: {
     fact: (n) => `${n} about facts`,

@@ -14,7 +14,7 @@ export interface Format {
   count(value: number): string;
   /** A cosine or another number between −1 and 1: always two decimals, a true minus sign. */
   cosine(value: number): string;
-  /** A change in two decimals, its sign always there; "0" for none. */
+  /** A change in two digits, its sign always there; "0" for none, and below `LEAST_CHANGE`. */
   change(value: number): string;
   /** 1 536 000 → "1.5 MB", decimal units. */
   bytes(bytes: number): string;
@@ -62,8 +62,8 @@ export function makeFormat(locale: string): Format {
     cosine: (value) => (Number.isFinite(value) ? fixed(2)(value) : DASH),
     change(value) {
       if (!Number.isFinite(value)) return DASH;
-      const written = fixed(2)(Math.abs(value));
-      return Number(value.toFixed(2)) === 0 ? fixed(0)(0) : `${value > 0 ? '+' : '−'}${written}`;
+      if (Math.abs(value) < LEAST_CHANGE) return fixed(0)(0);
+      return `${value > 0 ? '+' : '−'}${exact(2)(Math.abs(value))}`;
     },
     bytes(bytes) {
       const unit = bytes < 1e6 ? 'kB' : bytes < 1e9 ? 'MB' : 'GB';
@@ -86,6 +86,9 @@ export function makeFormat(locale: string): Format {
     },
   };
 }
+
+/** The smallest change that is written: less is rounding. */
+export const LEAST_CHANGE = 1e-4;
 
 // ---
 

@@ -147,9 +147,12 @@ export class Locating {
     this.before.forget();
     await this.here.run(asked, this.kind, this.#depth);
     this.#learnPace();
-    // What is measured in different ways is not comparable.
-    const { question } = this.beside;
-    if (question && !isMeasuredAlike(question.how, asked.how)) await this.#runBeside({ ...question, how: asked.how });
+    const { here, beside } = this;
+    const isWhole = here.question === asked && !here.stopped && !here.error;
+    // What is measured in different ways, or with other edits, is not comparable.
+    const isAlike =
+      !beside.question || (isMeasuredAlike(beside.question.how, asked.how) && beside.stamp === here.stamp);
+    if (isWhole && beside.question && !isAlike) await this.#runBeside({ ...beside.question, how: asked.how });
     else await this.#keep();
   }
 
@@ -172,9 +175,11 @@ export class Locating {
   async show(moment: Moment): Promise<void> {
     this.moment = moment;
     const { item, question } = this.here;
-    if (moment === 'after' || !item || !question || (this.before.question && !this.before.error)) return;
-    const { subject, target } = item;
-    await this.before.run({ ...question, subject, target, version: 'original' }, this.kind, this.#depth);
+    const { before } = this;
+    const isAnswered = before.question && !before.error && !before.stopped;
+    if (moment === 'after' || !item || !question || isAnswered) return;
+    const { subject, targetIds } = item;
+    await before.run({ ...question, subject, targetIds, version: 'original' }, this.kind, this.#depth);
   }
 
   /** Traces an example's own answer beside it, in the same way; without one, nothing is beside it. */

@@ -14,6 +14,10 @@ export interface SetsMessages {
   /** With the name of a person's own file; null for the prompts that came with the model. */
   readonly title: Readonly<Record<'layers' | 'relations' | 'person', (file: string | null) => string>>;
   readonly earlier: (moment: string) => string;
+  /** Every figure was kept from an earlier run; put together again at this time. */
+  readonly allKept: (time: string) => string;
+  /** So many figures, of prompts and of variants, were kept from an earlier run. */
+  readonly someKept: (count: string) => string;
   readonly about: (counts: readonly string[], file: string | null, version: string) => string;
   readonly countOf: Readonly<Record<PromptKind, (n: string) => string>>;
   readonly partial: (done: string, asked: string) => string;

@@ -1,3 +1,5 @@
+import { LEAST_CHANGE } from './format.ts';
+
 /** Color scales for amounts, from little to much. */
 export const PALETTES = ['cividis', 'viridis', 'greys', 'projector'] as const;
 
@@ -43,10 +45,13 @@ export function domainOfAmounts(series: readonly ArrayLike<number>[]): Domain | 
   return most === null ? null : { low: 0, high: Math.max(most, Number.MIN_VALUE) };
 }
 
-/** As far below zero as above it, so that zero is the middle. Null without any number. */
+/**
+ * As far below zero as above it, so that zero is the middle, and at least as far as can be written: rounding isn't painted as
+ * if it were a change. Null without any number.
+ */
 export function domainOfDifferences(series: readonly ArrayLike<number>[]): Domain | null {
   const most = largest(series, Math.abs);
-  return most === null ? null : { low: -Math.max(most, Number.MIN_VALUE), high: Math.max(most, Number.MIN_VALUE) };
+  return most === null ? null : { low: -Math.max(most, LEAST_CHANGE), high: Math.max(most, LEAST_CHANGE) };
 }
 
 /** What can be read on a color: dark strokes or light ones.   [WCAG 2.2, relative luminance] */

@@ -38,6 +38,8 @@ export class Sets {
   #prompts: readonly RelationPrompt[] = [];
   /** When that ended, in milliseconds since 1970; null from its first figures to its last. */
   measuredAt = $state<number | null>(null);
+  /** What that took, and how many prompts and variants it was: for the others, figures were kept from before. */
+  took = $state.raw({ seconds: 0, fresh: 0 });
   /** Whether it is from an earlier visit. */
   restored = $state(false);
   error = $state.raw<EditorError | null>(null);
@@ -146,6 +148,7 @@ export class Sets {
       this.#prompts = prompts;
       Object.assign(this, { measured: outcome.value, restored: false });
     } else if (fresh === 0) return;
+    this.took = { seconds: this.job.seconds, fresh };
     this.measuredAt = Date.now();
     await this.#keep();
   }

@@ -83,27 +83,36 @@ export class Tracing {
     Object.assign(this, { computedAt: null, stopped: false, restored: false, error: null });
   }
 
-  async #ask({ prompt, subject, target, version, how }: Question, first: LocationKind, depth: number, watch: Watch) {
-    const signal = watch.signal ?? new AbortController().signal;
+  async #ask(question: Question, first: LocationKind, depth: number, watch: Watch) {
+    const { prompt, subject, version, how } = question;
     watch.progress?.({ stage: 'answer', done: 0, total: 1, unit: 'steps' });
-    const answer = target.trim() === '' ? await this.#answer(prompt, version, signal) : target;
-    const request: LocateRequest = { prompt, subject, ...(answer === '' ? {} : { target: answer }) };
+    const request: LocateRequest = { prompt, subject, ...(await this.#target(question, watch)) };
     const kinds = [first, ...KINDS.filter((kind) => kind !== first)];
     // Parts come by another way than the whole: one may come after it.
     let isOpen = true;
-    const hear = (part: LocatePart) => isOpen && !signal.aborted && this.#take(part, depth);
+    const hear = (part: LocatePart) => isOpen && !watch.signal?.aborted && this.#take(part, depth);
     const { map, item, stamp } = await this.#client.locate(request, version, { ...how, kinds }, hear, watch);
     isOpen = false;
     Object.assign(this, { map, item, stamp });
     watch.progress?.({ stage: 'recall', done: 0, total: 1, unit: 'steps' });
-    this.recalled = await this.#client.recall(request, version, how.topK, watch);
-    this.seen = await this.#client.lens(request, version, watch);
+    const recalled = await this.#client.recall(request, version, how.topK, watch);
+    // Edits that came meanwhile make it another model: what that one does isn't shown beside this map.
+    if (recalled.stamp !== stamp) return;
+    this.recalled = recalled;
+    const seen = await this.#client.lens(request, version, watch);
+    if (seen.stamp === stamp) this.seen = seen;
   }
 
-  /** What the model says of itself, without the end of its sentence. */
-  async #answer(prompt: string, version: Question['version'], signal: AbortSignal): Promise<string> {
-    const text = await continueSentence(this.#client, prompt, version, GREEDY, signal);
-    return text.trim().replace(/[.!?”"]+$/, '');
+  /** The answer that is asked for, or what the model says of itself, token by token, without the end of its sentence. */
+  async #target({ prompt, target, targetIds, version }: Question, watch: Watch): Promise<Target> {
+    if (targetIds) return { targetIds };
+    if (target.trim() !== '') return { target };
+    const signal = watch.signal ?? new AbortController().signal;
+    const { text, tokens } = await continueSentence(this.#client, prompt, version, GREEDY, signal);
+    const end = text.trimEnd().replace(/[.!?”"]+$/, '').length;
+    let from = 0;
+    const said = tokens.filter((token) => (from += token.text.length) - token.text.length < end);
+    return said.length > 0 ? { targetIds: said.map(({ id }) => id) } : {};
   }
 
   #take(part: LocatePart, depth: number): void {
@@ -114,5 +123,8 @@ export class Tracing {
 }
 
 // ---
+
+/** What a request looks for: nothing said of it leaves that to the model. */
+type Target = Pick<LocateRequest, 'target' | 'targetIds'>;
 
 const GREEDY = { temperature: 0, topK: 0, topP: 1, seed: 0 };

@@ -93,6 +93,8 @@ export interface Question {
   readonly subject: string;
   /** Empty for what the model says. */
   readonly target: string;
+  /** The answer by its tokens instead, to ask exactly what was asked elsewhere. */
+  readonly targetIds?: readonly number[];
   readonly version: Version;
   readonly how: TracingSettings;
 }

@@ -83,3 +83,15 @@ test.each([
 ])('an effect of %d reads %s', (value, said) => {
   expect(en.effect(value)).toBe(said);
 });
+
+test.each([
+  [0, '0'],
+  [0.00009, '0'],
+  [0.0001, '+0.00010'],
+  [-0.004, '−0.0040'],
+  [0.46, '+0.46'],
+  [-1, '−1.0'],
+  [Number.NaN, '–'],
+])('a change of %d reads %s', (value, said) => {
+  expect(en.change(value)).toBe(said);
+});

@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { abortError } from '../../src/base/errors.ts';
+import type { Watch } from '../../src/base/tasks.ts';
 import { english } from '../../src/ui/english.ts';
 import { emptyMap } from '../../src/ui/location.ts';
 import { Locating } from '../../src/ui/locating.svelte.ts';
@@ -23,24 +25,44 @@ const FRANCE: Example = {
 };
 
 let asked: { prompt: string; how: TracingSettings }[];
+let requests: LocateRequest[];
 let recalled: number[];
+/** The edits that take part in what is computed, those after the map was, the continuation that the model says, and who waits to be answered. */
+let stamp: string;
+let later: string | null;
+let said: string[];
+let gate: Promise<void>;
 let kept: KeptTracing | null;
 let locating: Locating;
 
 beforeEach(() => {
-  [asked, recalled, kept] = [[], [], null];
+  [asked, requests, recalled, kept] = [[], [], [], null];
+  [stamp, later, said, gate] = ['', null, [], Promise.resolve()];
   const client = {
-    locate: ({ prompt, subject, target = '' }: LocateRequest, _: unknown, { kinds, ...how }: MapSettings) => {
+    locate: async (
+      request: LocateRequest,
+      _: unknown,
+      { kinds, ...how }: MapSettings,
+      __: unknown,
+      { signal }: Watch = {},
+    ) => {
+      const { prompt, subject, target = '', targetIds = [2] } = request;
       asked.push({ prompt, how });
+      requests.push(request);
       expect(kinds).toHaveLength(3);
-      return Promise.resolve({ ...answer(prompt, how), item: { ...answer(prompt, how).item, subject, target } });
+      await gate;
+      if (signal?.aborted) throw abortError('locate');
+      return { ...answer(prompt, how), stamp, item: { ...answer(prompt, how).item, subject, target, targetIds } };
     },
     recall: (_: unknown, __: unknown, topK: number) => {
       recalled.push(topK);
-      return Promise.resolve(null);
+      return Promise.resolve({ stamp: later ?? stamp });
     },
-    lens: () => Promise.resolve(null),
-    generate: () => Promise.resolve(),
+    lens: () => Promise.resolve({ stamp: later ?? stamp }),
+    generate: (...[, , , , onToken]: Parameters<EngineClient['generate']>) => {
+      said.forEach((text, id) => onToken({ id, text, probability: 1 }));
+      return Promise.resolve();
+    },
     keepTracing: (tracing: KeptTracing) => Promise.resolve((kept = tracing)).then(() => undefined),
     keptTracing: () => Promise.resolve(kept),
   } as unknown as EngineClient;
@@ -107,6 +129,83 @@ describe('how it is measured', () => {
     },
   );
 });
+
+describe('what the model says', () => {
+  test.each([
+    [
+      [', PersonX', ' needs', ' a', ' key', '.', ' Then'],
+      [0, 1, 2, 3],
+    ],
+    [
+      [' use', ' the', ' key.'],
+      [0, 1, 2],
+    ],
+    [['.'], undefined],
+    [[], undefined],
+  ])('%j is looked for token by token, without the end of its sentence', async (tokens, targetIds) => {
+    said = tokens;
+    await locating.run();
+    expect(requests[0].targetIds).toEqual(targetIds);
+    expect(requests[0].target).toBeUndefined();
+  });
+
+  test('the untouched model is asked for exactly the same tokens, again when it was stopped', async () => {
+    said = [', it', '.'];
+    await locating.run();
+    const whole = open();
+    const first = locating.show('before');
+    locating.cancel();
+    whole();
+    await first;
+    expect(locating.before.stopped).toBe(true);
+    await locating.show('change');
+    await locating.show('before');
+    expect(requests.map(({ targetIds }) => targetIds)).toEqual([[0], [0], [0]]);
+    expect(locating.before.map).not.toBeNull();
+  });
+});
+
+describe('what is beside it', () => {
+  test('is traced again when the edits have changed', async () => {
+    await locating.run();
+    await locating.compareWith(FRANCE);
+    stamp = 'e·1';
+    await locating.run();
+    expect([locating.here.stamp, locating.beside.stamp]).toEqual(['e·1', 'e·1']);
+  });
+
+  test('is left as it is when the person stops', async () => {
+    await locating.run();
+    await locating.compareWith(FRANCE);
+    locating.measure(OTHER);
+    const whole = open();
+    const again = locating.run();
+    locating.cancel();
+    whole();
+    await again;
+    expect(asked).toHaveLength(3);
+    expect(locating.running).toBeNull();
+  });
+
+  test('what another state of the model says is not shown beside a map', async () => {
+    later = 'e·1';
+    await locating.run();
+    expect(locating.here.map).not.toBeNull();
+    expect([locating.here.recalled, locating.here.seen]).toEqual([null, null]);
+    later = null;
+    await locating.run();
+    expect(locating.here.seen).not.toBeNull();
+  });
+});
+
+/** Keeps answers back until the function is called. */
+function open(): () => void {
+  let whole!: () => void;
+  gate = new Promise((resolve) => {
+    whole = resolve;
+  });
+  return whole;
+}
 
 describe('an earlier visit', () => {
   beforeEach(async () => {

@@ -56,6 +56,7 @@ describe('a domain', () => {
     const domain = domainOfDifferences([[0.1, -0.4, NaN]]);
     expect(domain).toEqual({ low: -0.4, high: 0.4 });
     expect(domain && shareOf(domain, 0)).toBe(0.5);
+    expect(domainOfDifferences([[1e-9, -1e-8]])).toEqual({ low: -1e-4, high: 1e-4 });
   });
 
   test('whatever the values, shares stay between its ends', () => {
