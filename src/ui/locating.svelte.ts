@@ -27,6 +27,11 @@ export const VIEWS = ['map', 'lens', 'similarity', 'layers', 'relations'] as con
 /** One of them. */
 export type View = (typeof VIEWS)[number];
 
+/** Whether a view is about many prompts, whatever has been traced. */
+export function isOfSets(view: View): boolean {
+  return view === 'layers' || view === 'relations';
+}
+
 /** With the edits that are on, without them, or the difference. */
 export const MOMENTS = ['after', 'before', 'change'] as const;
 
