@@ -69,8 +69,12 @@ export function cellAfter({ row, column }: Cell, key: string, { rows, columns }:
     PageDown: [rows - 1, column],
   };
   const found = to[key];
-  if (!found) return null;
-  return { row: clamp(found[0], rows), column: clamp(found[1], columns) };
+  return found ? cellWithin({ row: found[0], column: found[1] }, { rows, columns }) : null;
+}
+
+/** The cell itself, or the nearest one of a table that has become smaller. */
+export function cellWithin({ row, column }: Cell, { rows, columns }: GridSize): Cell {
+  return { row: clamp(row, rows), column: clamp(column, columns) };
 }
 
 /** Rows near one, itself among them: what a screen reader needs of a long table. */
