@@ -54,6 +54,13 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
       .locator('.explained')
       .getByText(/^\w+, layer 1: [\d.]+ ± [\d.]+, \d+ prompts$/)
       .waitFor();
+    // What is said of a cell is about what is shown.
+    const explained = () => step(page).locator('.explained').innerText();
+    const cell = await explained();
+    await step(page).getByRole('radio', { name: 'same words, in and out' }).check();
+    await until(explained).not.toBe(cell);
+    await step(page).getByRole('radio', { name: 'effect when put back' }).check();
+    await until(explained).toBe(cell);
     await expectAccessible(page);
     await page.goBack();
     await step(page).getByRole('heading', { name: 'Facts and commonsense, layer by layer' }).waitFor();
@@ -259,6 +266,12 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
     await step(page)
       .getByText(/^With “the smart lock” blurred, “.*” falls from .* the MLP outputs of layers 1 to 3 at “smart”/)
       .waitFor();
+    await step(page).getByRole('radio', { name: 'Attention', exact: true }).check();
+    await step(page)
+      .getByText(/ Putting back the attention outputs of layers 1 to 3 at “smart”/)
+      .waitFor();
+    await step(page).getByRole('radio', { name: 'MLP', exact: true }).check();
+    await grid(page).focus();
     await page.keyboard.press(' ');
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press(' ');
