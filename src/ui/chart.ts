@@ -1,4 +1,5 @@
 import type { Mark } from './drawing.ts';
+import { namedEvery } from './grid.ts';
 
 /** A line over layers. */
 export interface Series {
@@ -84,7 +85,8 @@ export function chartMarks(series: readonly Series[], frame: ChartFrame): Mark[]
     },
     { ...text, x: plot.left - 6, y: y(tick) + 4, text: figure(tick), anchor: 'end' },
   ]);
-  for (let i = 0; i < count; i++) {
+  const every = namedEvery(count, (plot.right - plot.left) / count);
+  for (let i = 0; i < count; i += every) {
     marks.push({ ...text, x: x(i), y: plot.bottom + 18, text: String(i), anchor: 'middle' });
   }
   marks.push({ ...text, x: plot.left - 6, y: plot.bottom + 18, text: layer, anchor: 'end' });

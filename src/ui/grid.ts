@@ -77,6 +77,12 @@ export function cellWithin({ row, column }: Cell, { rows, columns }: GridSize): 
   return { row: clamp(row, rows), column: clamp(column, columns) };
 }
 
+/** Of the names of layers side by side, every how manieth has room to be written. */
+export function namedEvery(layers: number, spacing: number): number {
+  const widest = LETTER * String(layers - 1).length + 4;
+  return Math.max(1, Math.ceil(widest / spacing));
+}
+
 /** Rows near one, itself among them: what a screen reader needs of a long table. */
 export function rowsNear(row: number, { rows }: GridSize, reach = 2): number[] {
   const first = Math.max(0, Math.min(row - reach, rows - 1 - 2 * reach));
@@ -118,6 +124,9 @@ export function paintLayers(layers: readonly number[], from: number, to: number,
 
 /** Rows that are drawn together. */
 const STEP = 8;
+
+/** How wide a figure is as a rule, in pixels. */
+const LETTER = 7;
 
 const NARROWEST = 12;
 const WIDEST = 72;

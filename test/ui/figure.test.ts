@@ -89,6 +89,29 @@ describe('a picture to keep', () => {
     }
   });
 
+  test('of a deep model keeps its panels apart, and names within them', () => {
+    const columns = Array.from({ length: 48 }, (_, layer) => String(layer));
+    const values = columns.map(() => 0.5);
+    const name = 'the relation with a name of 36 letters';
+    const deep = { ...panel, tables: [{ name: 'Location', table: { ...table, rows: [name], columns, values } }] };
+    const { marks, width } = figureOf([deep, deep], frame);
+    const cells = marks.flatMap((mark) => (mark.kind === 'rect' && mark.height === 19 ? [mark] : []));
+    const [one, other] = [cells.slice(0, 48), cells.slice(48)];
+    expect(other).toHaveLength(48);
+    expect(one[47].x + one[47].width).toBeLessThan(other[0].x);
+    expect(other[47].x + other[47].width).toBeLessThan(width);
+    const named = marks.flatMap((mark) => (mark.kind === 'text' && mark.anchor === 'end' ? [mark] : []));
+    for (const mark of named) expect(mark.x - 8 * mark.text.length).toBeGreaterThan(0);
+    const numbers = marks.flatMap((mark) => (mark.kind === 'text' && mark.anchor === 'middle' ? [mark.x] : []));
+    for (const [i, x] of numbers.slice(0, 24).entries()) if (i > 0) expect(x - numbers[i - 1]).toBeGreaterThan(14);
+    expect(numbers).toHaveLength(48);
+  });
+
+  test('is as wide as its chart', () => {
+    const chart = { width: 760, height: 10, marks: [] };
+    expect(figureOf([{ heading: '', notes: [], tables: [], chart }], frame).width).toBeGreaterThan(760);
+  });
+
   test('is XML whatever a token is', () => {
     const mark: Mark = { kind: 'text', x: 0, y: 0, text: 'a\u0000\u001b"b', size: 12, fill: '#000000' };
     expect(toSvg({ width: 1, height: 1, marks: [mark] }, 't')).toContain('a\uFFFD\uFFFD&quot;b');
@@ -128,6 +151,13 @@ describe('lines over layers', () => {
     ['effects whose band goes below zero', [-0.001, 0.3], { low: -0.001, high: 0.3, ticks: [0, 0.1, 0.2, 0.3] }],
   ])('a scale for %s', (_, values, scale) => {
     expect(chartScale([values])).toEqual(scale);
+  });
+
+  test('layers of a deep model are named as far as there is room', () => {
+    const marks = draw(Array.from({ length: 48 }, () => 0.5));
+    const places = marks.flatMap((mark) => (mark.kind === 'text' && mark.anchor === 'middle' ? [mark.x] : []));
+    for (const [i, x] of places.entries()) if (i > 0) expect(x - places[i - 1]).toBeGreaterThan(14);
+    expect(places.length).toBeGreaterThan(5);
   });
 
   test('the layer under a pointer is the one whose name stands there, and beside the lines there is none', () => {
