@@ -1,4 +1,5 @@
 import type { Mark } from './drawing.ts';
+import type { Format } from './format.ts';
 import { namedEvery } from './grid.ts';
 
 /** A line over layers. */
@@ -41,7 +42,8 @@ export interface ChartFrame extends ChartScale, ChartColors {
   readonly width: number;
   readonly height: number;
   readonly layer: string;
-  readonly figure: (value: number) => string;
+  /** Writes the ticks: with the digits that each needs, so that none reads as another. */
+  readonly figures: Pick<Format, 'number'>;
 }
 
 /** Where the layers of a chart lie in it, in pixels. */
@@ -72,7 +74,7 @@ export function layerUnder({ left, right, count }: ChartPlot, x: number): number
 
 /** Lines over layers, named at their ends; what is no number leaves a gap. Where values go below zero, zero is marked. */
 export function chartMarks(series: readonly Series[], frame: ChartFrame): Mark[] {
-  const { low, high, ticks, ink, rule, layer, figure } = frame;
+  const { low, high, ticks, ink, rule, layer, figures } = frame;
   const plot = chartPlot(series, frame);
   const { count } = plot;
   const x = (index: number) => plot.left + ((index + 0.5) * (plot.right - plot.left)) / count;
@@ -83,7 +85,7 @@ export function chartMarks(series: readonly Series[], frame: ChartFrame): Mark[]
       ...{ kind: 'line', pieces: [plot.left, y(tick), plot.right, y(tick)], width: 1 },
       stroke: tick === 0 && low < 0 ? ink : rule,
     },
-    { ...text, x: plot.left - 6, y: y(tick) + 4, text: figure(tick), anchor: 'end' },
+    { ...text, x: plot.left - 6, y: y(tick) + 4, text: figures.number(tick), anchor: 'end' },
   ]);
   const every = namedEvery(count, (plot.right - plot.left) / count);
   for (let i = 0; i < count; i += every) {

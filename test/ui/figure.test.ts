@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { chartMarks, chartPlot, chartScale, layerUnder } from '../../src/ui/chart.ts';
 import { toCsv } from '../../src/ui/csv.ts';
 import { toSvg, type Mark } from '../../src/ui/drawing.ts';
+import { makeFormat } from '../../src/ui/format.ts';
 import { layoutGrid } from '../../src/ui/grid.ts';
 import { cellMarks } from '../../src/ui/heat.ts';
 import { lensRows, topOf } from '../../src/ui/lens-view.ts';
@@ -124,7 +125,7 @@ describe('lines over layers', () => {
   const draw = (...values: number[][]) =>
     chartMarks(
       values.map((each) => ({ ...line, values: each, band: each.map(() => 0.1), round: true })),
-      { ...frame, layer: 'Layer', figure: String },
+      { ...frame, layer: 'Layer', figures: { number: String } },
     );
   const heights = (marks: readonly Mark[]) => marks.flatMap((mark) => (mark.kind === 'circle' ? [mark.y] : []));
 
@@ -153,6 +154,17 @@ describe('lines over layers', () => {
     expect(chartScale([values])).toEqual(scale);
   });
 
+  test.each([[[0.0004]], [[0.011, 0.019]], [[0.02]], [[-0.003, 0.02]], [[0.98]], [[-1, 1]]])(
+    'no two ticks beside %j read the same',
+    (values) => {
+      const scale = { ...frame, ...chartScale([values]), layer: 'Layer', figures: makeFormat('en') };
+      const marks = chartMarks([{ ...line, values }], scale);
+      const names = marks.flatMap((mark) => (mark.kind === 'text' && mark.anchor === 'end' ? [mark.text] : []));
+      expect(new Set(names).size).toBe(names.length);
+      expect(names.length).toBeGreaterThan(2);
+    },
+  );
+
   test('layers of a deep model are named as far as there is room', () => {
     const marks = draw(Array.from({ length: 48 }, () => 0.5));
     const places = marks.flatMap((mark) => (mark.kind === 'text' && mark.anchor === 'middle' ? [mark.x] : []));
@@ -163,7 +175,7 @@ describe('lines over layers', () => {
   test('the layer under a pointer is the one whose name stands there, and beside the lines there is none', () => {
     const series = [{ ...line, name: 'a name that is longer than others', values: [1, 2, 3] }];
     const plot = chartPlot(series, frame);
-    const names = chartMarks(series, { ...frame, layer: 'Layer', figure: String }).flatMap((mark) =>
+    const names = chartMarks(series, { ...frame, layer: 'Layer', figures: { number: String } }).flatMap((mark) =>
       mark.kind === 'text' && mark.anchor === 'middle' ? [[mark.text, layerUnder(plot, mark.x)]] : [],
     );
     expect(names).toEqual([
@@ -177,8 +189,8 @@ describe('lines over layers', () => {
 
   test('zero is marked where values go below it, and only there', () => {
     const strokes = (low: number) =>
-      chartMarks([{ ...line, values: [0.5] }], { ...frame, low, layer: 'Layer', figure: String }).flatMap((mark) =>
-        mark.kind === 'line' && mark.stroke === frame.ink ? [mark.pieces[1]] : [],
+      chartMarks([{ ...line, values: [0.5] }], { ...frame, low, layer: 'Layer', figures: { number: String } }).flatMap(
+        (mark) => (mark.kind === 'line' && mark.stroke === frame.ink ? [mark.pieces[1]] : []),
       );
     expect(strokes(0)).toEqual([]);
     expect(strokes(-0.5)).toHaveLength(1);
