@@ -105,19 +105,42 @@ export function chartMarks(series: readonly Series[], frame: ChartFrame): Mark[]
  * number. Zero is always among the ticks, all of them round.
  */
 export function chartScale(values: readonly ArrayLike<number>[]): ChartScale {
-  const all = values.flatMap((each) => Array.from(each)).filter(Number.isFinite);
+  const all = numbersIn(values);
   const [low, most] = [Math.min(0, ...all), Math.max(0, ...all)];
-  const step = STEPS.find((each) => most - low <= 5 * each) ?? 1;
-  const [first, last] = [Math.ceil(low / step), Math.max(1, Math.ceil(most / step))];
-  // Multiples of steps have four decimals at most: 3 × 0.1 is 0.3.
-  const ticks = Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toFixed(4)));
+  const step = stepOver(most - low);
+  const ticks = ticksBy(step, Math.ceil(low / step), Math.max(1, Math.ceil(most / step)));
   return { low, high: ticks[ticks.length - 1], ticks };
+}
+
+/** A scale for differences of such: as far below zero as above it. What is next to no difference looks like none. */
+export function changeScale(values: readonly ArrayLike<number>[]): ChartScale {
+  const most = Math.max(LEAST_CHANGE, ...numbersIn(values).map(Math.abs));
+  const step = stepOver(2 * most);
+  const last = Math.ceil(most / step);
+  const ticks = ticksBy(step, -last, last);
+  return { low: ticks[0], high: ticks[ticks.length - 1], ticks };
 }
 
 // ---
 
 /** Between two ticks. */
 const STEPS = [1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
+
+/** The end of the smallest scale of differences: they are said to two decimals. */
+const LEAST_CHANGE = 0.02;
+
+function numbersIn(values: readonly ArrayLike<number>[]): number[] {
+  return values.flatMap((each) => Array.from(each)).filter(Number.isFinite);
+}
+
+function stepOver(range: number): number {
+  return STEPS.find((each) => range <= 5 * each) ?? 1;
+}
+
+/** Multiples of a step, which have four decimals at most: 3 × 0.1 is 0.3. */
+function ticksBy(step: number, first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toFixed(4)));
+}
 
 type Place = (value: number) => number;
 

@@ -185,7 +185,8 @@ export const englishLocate: LocateMessages = {
   link: 'Copy link',
   linkCopied: 'The link to this view is copied.',
   figureTitle: (kind) => `Where the answer lives: ${kind} put back`,
-  figureFoot: (model, version, time) => `Palimpsest, ${model}, ${version}, computed ${time}`,
+  figureFoot: (model, version, time) =>
+    `Palimpsest, ${model}, ${version}, ${time === null ? 'not finished' : `computed ${time}`}`,
   versionOriginal: 'no edits',
   versionEdited: (edits) => counted(edits, 'edit'),
 
@@ -209,8 +210,11 @@ export const englishLocate: LocateMessages = {
   similarity: {
     title: 'How much each layer changes what it reads',
     reading: 'Low: the layer changes the direction much. The marked layers are those that the edit will write.',
-    definition:
-      'At the prompt’s last token, for either module of each layer. Cosine, stream: between the residual stream before and after the module is added. Cosine, module: between what the module reads and what it puts out, which is what the rule of the edit looks at unless its setting says otherwise. Same words: the share of likely words that stay the same in the stream, read through the final norm and the head, or as embeddings alone, without the norm. A low similarity of an output that is next to nothing means nothing: the table has the lengths.',
+    readingChange:
+      'Below zero: with the edits the layer changes the direction more than it did; above: less. The marked layers are those that the edit will write.',
+    explainedChange: (module, before, after) => `${module}: ${before} before the edits, ${after} with them.`,
+    definition: (count) =>
+      `At the prompt’s last token, for either module of each layer. Cosine, stream: between the residual stream before and after the module is added. Cosine, module: between what the module reads and what it puts out, which is what the rule of the edit looks at unless its setting says otherwise. Same words: the share of the ${count === '1' ? 'likeliest word' : `${count} likeliest words`} that stays the same in the stream, read through the final norm and the head, or as embeddings alone, without the norm. A low similarity of an output that is next to nothing means nothing: the table has the lengths.`,
     measures: 'Measure',
     measure: {
       residual: 'cosine, stream',

@@ -1,8 +1,10 @@
 import type { LocateCase, LocationKind, LocationMap, TracingSettings } from '../worker/api-locate.ts';
 import type { Field } from './csv.ts';
 import { moved, type Drawing, type Mark } from './drawing.ts';
+import type { Format } from './format.ts';
 import { legendMarks, tableMarks, type HeatTable } from './heat.ts';
 import { KINDS } from './location.ts';
+import type { LocateMessages } from './messages-locate.ts';
 
 /** A map with what it is about. */
 export interface MapRecord {
@@ -45,6 +47,21 @@ export interface FigureFrame {
   }[];
   /** Warnings and provenance, below everything. */
   readonly foot: readonly string[];
+}
+
+/**
+ * Where the figures of a picture come from, for its foot: before and after an edit are told apart by it.
+ *
+ * @param of which edits took part (`stampOf`), and when it was computed
+ */
+export function provenanceOf(
+  model: string,
+  { stamp, computedAt }: { readonly stamp: string; readonly computedAt: number | null },
+  say: Pick<LocateMessages, 'figureFoot' | 'versionOriginal' | 'versionEdited'>,
+  figures: Pick<Format, 'count' | 'moment'>,
+): string {
+  const version = stamp === '' ? say.versionOriginal : say.versionEdited(figures.count(stamp.split(' ').length));
+  return say.figureFoot(model, version, computedAt === null ? null : figures.moment(computedAt));
 }
 
 /** A figure to keep: panels side by side on white, with everything that is needed to read it. */

@@ -166,7 +166,8 @@ export interface LocateMessages {
   readonly link: string;
   readonly linkCopied: string;
   readonly figureTitle: (kind: string) => string;
-  readonly figureFoot: (model: string, version: string, time: string) => string;
+  /** Without a time, what is shown has not been computed to its end. */
+  readonly figureFoot: (model: string, version: string, time: string | null) => string;
   readonly versionOriginal: string;
   readonly versionEdited: (edits: string) => string;
 
@@ -187,7 +188,10 @@ export interface LocateMessages {
   readonly similarity: {
     readonly title: string;
     readonly reading: string;
-    readonly definition: string;
+    readonly readingChange: string;
+    /** With how many likely words are compared. */
+    readonly definition: (count: string) => string;
+    readonly explainedChange: (module: string, before: string, after: string) => string;
     readonly measures: string;
     readonly measure: Readonly<Record<Similarity, string>>;
     readonly summary: (mlp: readonly string[], attn: readonly string[]) => string;

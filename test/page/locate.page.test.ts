@@ -366,8 +366,24 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
     await page.keyboard.press('Enter');
     await step(page)
       .locator('.explained')
+      .getByText(/^MLP: −?\d\.\d\d before the edits, −?\d\.\d\d with them\.$/)
+      .waitFor();
+    await step(page)
+      .locator('.explained')
+      .getByText(/^Layer 6, change of the cosine, stream: MLP ([+−]0\.\d\d|0)\b/)
+      .waitFor();
+    await step(page).getByRole('radio', { name: 'as it is now' }).check();
+    await step(page)
+      .locator('.explained')
       .getByText(/^MLP of layer 6: \d+ of the 50 likeliest words are the same after it/)
       .waitFor();
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      step(page).getByRole('button', { name: 'SVG' }).click(),
+    ]);
+    const written = (await readFile(await download.path(), 'utf8')).replace(/<[^>]+>|\s+/g, ' ').replace(/ +/g, ' ');
+    expect(written).toMatch(/Palimpsest, .+, 1 edit, computed .*20\d\d/);
+    expect(written).toContain('the 50 likeliest words');
     await step(page).getByRole('radio', { name: 'same words, no norm' }).check();
     await step(page)
       .locator('.explained')

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { chartMarks, chartPlot, chartScale, layerUnder } from '../../src/ui/chart.ts';
+import { changeScale, chartMarks, chartPlot, chartScale, layerUnder } from '../../src/ui/chart.ts';
 import { toCsv } from '../../src/ui/csv.ts';
 import { toSvg, type Mark } from '../../src/ui/drawing.ts';
 import { makeFormat } from '../../src/ui/format.ts';
@@ -7,7 +7,10 @@ import { layoutGrid } from '../../src/ui/grid.ts';
 import { cellMarks } from '../../src/ui/heat.ts';
 import { lensRows, topOf } from '../../src/ui/lens-view.ts';
 import { emptyMap, isWhole, withBlock } from '../../src/ui/location.ts';
-import { figureOf, mapRows } from '../../src/ui/map-export.ts';
+import { englishLocate } from '../../src/ui/english-locate.ts';
+import { figureOf, mapRows, provenanceOf } from '../../src/ui/map-export.ts';
+import { similarityChange, similarityRows } from '../../src/ui/similarity.ts';
+import { RECALL_PARTS, type Recall } from '../../src/locate/recall.ts';
 
 const score = (probability: number) => ({ probability, logProbability: Math.log(probability) });
 const BASELINE = { high: score(0.9), low: score(0.1), draws: 10, noiseLevel: 0.4 };
@@ -113,6 +116,14 @@ describe('a picture to keep', () => {
     expect(figureOf([{ heading: '', notes: [], tables: [], chart }], frame).width).toBeGreaterThan(760);
   });
 
+  test.each([
+    ['', Date.UTC(2026, 0, 2, 12), /^Palimpsest, hearth, no edits, computed .*2026/],
+    ['a·1 b·1', Date.UTC(2026, 0, 2, 12), /^Palimpsest, hearth, 2 edits, computed .*2026/],
+    ['a·1', null, /^Palimpsest, hearth, 1 edit, not finished$/],
+  ])('says of which model and edits it is, and when: %j', (stamp, computedAt, foot) => {
+    expect(provenanceOf('hearth', { stamp, computedAt }, englishLocate, makeFormat('en'))).toMatch(foot);
+  });
+
   test('is XML whatever a token is', () => {
     const mark: Mark = { kind: 'text', x: 0, y: 0, text: 'a\u0000\u001b"b', size: 12, fill: '#000000' };
     expect(toSvg({ width: 1, height: 1, marks: [mark] }, 't')).toContain('a\uFFFD\uFFFD&quot;b');
@@ -172,6 +183,17 @@ describe('lines over layers', () => {
     expect(places.length).toBeGreaterThan(5);
   });
 
+  test.each([
+    ['nothing', [NaN], 0.02, 5],
+    ['a change one way', [-0.3, 0.1], 0.4, 5],
+    ['the greatest', [-2, 2], 2, 5],
+  ])('a scale for the difference that is %s has zero in its middle', (_, values, end, count) => {
+    const { low, high, ticks } = changeScale([values]);
+    expect([low, high]).toEqual([-end, end]);
+    expect(ticks).toHaveLength(count);
+    expect(ticks[(count - 1) / 2]).toBe(0);
+  });
+
   test('the layer under a pointer is the one whose name stands there, and beside the lines there is none', () => {
     const series = [{ ...line, name: 'a name that is longer than others', values: [1, 2, 3] }];
     const plot = chartPlot(series, frame);
@@ -217,4 +239,27 @@ test('words of the lens as rows: every cell of every place, ranks from one', () 
     { id: 2, text: ' key', probability: 0.7 },
     { id: 1, text: ' to', probability: 0.1 },
   ]);
+});
+
+describe('similarity', () => {
+  const recallOf = (cosine: number): Recall => {
+    const values = Float64Array.of(cosine, cosine);
+    const part = { cosine: values, overlap: { lens: values, embedding: values }, normIn: values, normOut: values };
+    return Object.fromEntries(RECALL_PARTS.map((name) => [name, part])) as unknown as Recall;
+  };
+
+  test('of what an edit changed is the difference, and unknown as long as one of both is', () => {
+    const [before, after] = [recallOf(0.75), recallOf(0.5)];
+    expect([...similarityChange(after, before, 'mlp', 'residual')]).toEqual([-0.25, -0.25]);
+    expect([...similarityChange(after, null, 'mlp', 'words')]).toEqual([NaN, NaN]);
+  });
+
+  test('as rows tells before and after apart', () => {
+    const records = ['', 'a·1'].map((stamp, i) => ({ prompt: 'A', stamp, recall: recallOf(i) }));
+    const rows = similarityRows(records, { mlp: [1], attn: [] });
+    expect(rows).toHaveLength(1 + 2 * 2 * 2);
+    expect(rows[0].slice(0, 5)).toEqual(['prompt', 'edits', 'layer', 'module', 'cosine_stream']);
+    expect(rows[1]).toEqual(['A', '', 0, 'mlp', 0, 0, 0, 0, 0, 0]);
+    expect(rows[6]).toEqual(['A', 'a·1', 1, 'mlp', 1, 1, 1, 1, 1, 1]);
+  });
 });
