@@ -118,8 +118,8 @@ export interface LocateMessages {
   readonly definition: string;
   readonly definitionText: (parts: {
     readonly kind: LocationKind;
-    /** Standard deviation of the noise, and how many of the embeddings' that is. */
-    readonly noise: string;
+    /** Standard deviation of the noise, with whose it is where there are several; and how many of the embeddings' it is. */
+    readonly noise: readonly { readonly level: string; readonly subject: string }[];
     readonly sigmas: string;
     readonly draws: string;
     readonly seed: string;

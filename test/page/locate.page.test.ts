@@ -315,6 +315,18 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
       .waitFor();
     await page.getByRole('combobox', { name: 'Colors' }).selectOption('one per panel');
     await step(page).getByText('Each panel has a scale of its own').waitFor();
+    const france = step(page).getByRole('figure').filter({ hasText: 'The capital of France is' });
+    await france.getByText('probability of “Paris”, per token').waitFor();
+    expect(
+      await step(page)
+        .getByRole('figure')
+        .getByText(/^probability of “.*”, per token$/)
+        .count(),
+    ).toBe(2);
+    await step(page).getByText('What exactly is shown').click();
+    await step(page)
+      .getByText(/standard deviation of [\d.]+ \(“the smart lock”\) and [\d.]+ \(“France”\), 3 times that of their/)
+      .waitFor();
     await page.getByRole('grid', { name: /^Recall.*capital of France/ }).waitFor();
     await expectAccessible(page);
   });
