@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { EditorError } from '../base/errors.ts';
 import type { Watch } from '../base/tasks.ts';
 import type { FloatTensor } from '../base/tensor.ts';
-import { readCase, readLocateRequests, type LocateCase } from '../locate/case.ts';
+import { readCase, readLocateRequests, readRequest, type LocateCase, type LocateRequest } from '../locate/case.ts';
 import { locate as trace, LOCATION_KINDS, type LocationMap } from '../locate/location.ts';
 import { NOISE_DRAWS, NOISE_SEED, NOISE_SIGMAS, noiseOf, subjectSigma, type NoiseSettings } from '../locate/noise.ts';
 import { measureRecall, PROJECTIONS, RECALL_PARTS, TOP_K, type Recall } from '../locate/recall.ts';
@@ -19,7 +19,8 @@ import { openModel, watchOf, type Output } from './output.ts';
 /**
  * `locate --model DIR --prompts FILE.json --out DIR`: where each prompt's answer is held and what each layer recalls. Writes
  * `locate.json`; one line per prompt on stdout. σ is that of all subjects of the file together. `--severed` adds what the
- * hidden state at the subject's last token brings back with modules held as the noise has them, of the same noise.
+ * hidden state at the subject's last token brings back with modules held as the noise has them, of the same noise. What
+ * decides drawn noise is null where all of it was stored.
  */
 export async function locate(args: Arguments, output: Output): Promise<void> {
   const requests = readLocateRequests(await readJsonFile(textOf(args, 'prompts')));
@@ -28,20 +29,20 @@ export async function locate(args: Arguments, output: Output): Promise<void> {
   const { window, draws, seed, sigmas } = readTracing(args);
   await makeFolder(textOf(args, 'out'));
   const model = await openModel(args, output);
+  checkRequests(model, requests);
   const { d_vocab } = model.description;
   const topK = wholeOf(args, 'top-k', Math.min(TOP_K, d_vocab), 1, d_vocab);
   const watch = watchOf(output);
   const noises = args.values['noise'] === undefined ? [] : await readNoises(textOf(args, 'noise'), requests.length);
-  const sigma = await subjectSigma(
-    model,
-    requests.map(({ subject }) => subject.trim()),
-  );
+  const subjects = requests.map(({ subject }) => subject.trim());
+  const isDrawn = requests.some((_, i) => !noises[i]);
+  const drawn = isDrawn ? { draws, seed, sigmas, sigma: await subjectSigma(model, subjects) } : null;
   const prompts: unknown[] = [];
   for (const [i, request] of requests.entries()) {
     output.progress({ stage: 'prompts', done: i, total: requests.length, unit: 'prompts' });
     const item = await readCase(model, request, undefined, watch);
     const noise = noises[i];
-    const noisy = { draws, seed, sigma, sigmas, ...(noise ? { noise } : {}) };
+    const noisy: NoiseSettings = noise ? { noise } : { ...drawn };
     const map = await trace(model, item, { kinds, window, ...noisy }, {}, watch);
     const [recall] = await measureRecall(model, [item.ids], topK, undefined, watch);
     const held = severed.length > 0 ? { severed: await sever(model, item, severed, noisy, watch) } : {};
@@ -52,13 +53,16 @@ export async function locate(args: Arguments, output: Output): Promise<void> {
     schema: 1,
     app: 'palimpsest',
     model: describe(model),
-    settings: { kinds, window, draws, seed, sigmas, sigma, topK, severed },
+    settings: { kinds, window, ...(drawn ?? NOT_DRAWN), topK, severed },
   };
   await writeWhole(join(textOf(args, 'out'), 'locate.json'), `${JSON.stringify({ ...about, prompts }, null, 1)}\n`);
   await model.dispose();
 }
 
 // ---
+
+/** What is recorded where all noise was stored: nothing that was used. */
+const NOT_DRAWN = { draws: null, seed: null, sigmas: null, sigma: null };
 
 function readKinds<K extends string>(args: Arguments, option: string, all: readonly K[], usual: readonly K[]): K[] {
   if (args.values[option] === undefined) return [...usual];
@@ -70,6 +74,19 @@ function readKinds<K extends string>(args: Arguments, option: string, all: reado
   if (unknown.length === 0) return kinds;
   const found = `--${option} has ${JSON.stringify(unknown[0])}`;
   throw new EditorError('invalid-input', 'choose what to restore', found, `use some of ${all.join(',')}`);
+}
+
+/** Reads all of them before the first is traced: a fault in the last shall not cost the others, and is told by its number. */
+function checkRequests(model: Model, requests: readonly LocateRequest[]): void {
+  for (const [i, request] of requests.entries()) {
+    try {
+      readRequest(model, request);
+    } catch (cause) {
+      if (!(cause instanceof EditorError)) throw cause;
+      const { code, what, found, advice, values } = cause;
+      throw new EditorError(code, what, `prompt ${i + 1}: ${found}`, advice, { ...values, prompt: i + 1 }, { cause });
+    }
+  }
 }
 
 /** What doesn't depend on the model. */

@@ -1,4 +1,6 @@
 import type { Mark } from './drawing.ts';
+import type { Format } from './format.ts';
+import { namedEvery } from './grid.ts';
 
 /** A line over layers. */
 export interface Series {
@@ -40,7 +42,8 @@ export interface ChartFrame extends ChartScale, ChartColors {
   readonly width: number;
   readonly height: number;
   readonly layer: string;
-  readonly figure: (value: number) => string;
+  /** Writes the ticks: with the digits that each needs, so that none reads as another. */
+  readonly figures: Pick<Format, 'number'>;
 }
 
 /** Where the layers of a chart lie in it, in pixels. */
@@ -71,7 +74,7 @@ export function layerUnder({ left, right, count }: ChartPlot, x: number): number
 
 /** Lines over layers, named at their ends; what is no number leaves a gap. Where values go below zero, zero is marked. */
 export function chartMarks(series: readonly Series[], frame: ChartFrame): Mark[] {
-  const { low, high, ticks, ink, rule, layer, figure } = frame;
+  const { low, high, ticks, ink, rule, layer, figures } = frame;
   const plot = chartPlot(series, frame);
   const { count } = plot;
   const x = (index: number) => plot.left + ((index + 0.5) * (plot.right - plot.left)) / count;
@@ -82,9 +85,10 @@ export function chartMarks(series: readonly Series[], frame: ChartFrame): Mark[]
       ...{ kind: 'line', pieces: [plot.left, y(tick), plot.right, y(tick)], width: 1 },
       stroke: tick === 0 && low < 0 ? ink : rule,
     },
-    { ...text, x: plot.left - 6, y: y(tick) + 4, text: figure(tick), anchor: 'end' },
+    { ...text, x: plot.left - 6, y: y(tick) + 4, text: figures.number(tick), anchor: 'end' },
   ]);
-  for (let i = 0; i < count; i++) {
+  const every = namedEvery(count, (plot.right - plot.left) / count);
+  for (let i = 0; i < count; i += every) {
     marks.push({ ...text, x: x(i), y: plot.bottom + 18, text: String(i), anchor: 'middle' });
   }
   marks.push({ ...text, x: plot.left - 6, y: plot.bottom + 18, text: layer, anchor: 'end' });
@@ -101,19 +105,42 @@ export function chartMarks(series: readonly Series[], frame: ChartFrame): Mark[]
  * number. Zero is always among the ticks, all of them round.
  */
 export function chartScale(values: readonly ArrayLike<number>[]): ChartScale {
-  const all = values.flatMap((each) => Array.from(each)).filter(Number.isFinite);
+  const all = numbersIn(values);
   const [low, most] = [Math.min(0, ...all), Math.max(0, ...all)];
-  const step = STEPS.find((each) => most - low <= 5 * each) ?? 1;
-  const [first, last] = [Math.ceil(low / step), Math.max(1, Math.ceil(most / step))];
-  // Multiples of steps have four decimals at most: 3 × 0.1 is 0.3.
-  const ticks = Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toFixed(4)));
+  const step = stepOver(most - low);
+  const ticks = ticksBy(step, Math.ceil(low / step), Math.max(1, Math.ceil(most / step)));
   return { low, high: ticks[ticks.length - 1], ticks };
+}
+
+/** A scale for differences of such: as far below zero as above it. What is next to no difference looks like none. */
+export function changeScale(values: readonly ArrayLike<number>[]): ChartScale {
+  const most = Math.max(LEAST_CHANGE, ...numbersIn(values).map(Math.abs));
+  const step = stepOver(2 * most);
+  const last = Math.ceil(most / step);
+  const ticks = ticksBy(step, -last, last);
+  return { low: ticks[0], high: ticks[ticks.length - 1], ticks };
 }
 
 // ---
 
 /** Between two ticks. */
 const STEPS = [1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
+
+/** The end of the smallest scale of differences: they are said to two decimals. */
+const LEAST_CHANGE = 0.02;
+
+function numbersIn(values: readonly ArrayLike<number>[]): number[] {
+  return values.flatMap((each) => Array.from(each)).filter(Number.isFinite);
+}
+
+function stepOver(range: number): number {
+  return STEPS.find((each) => range <= 5 * each) ?? 1;
+}
+
+/** Multiples of a step, which have four decimals at most: 3 × 0.1 is 0.3. */
+function ticksBy(step: number, first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toFixed(4)));
+}
 
 type Place = (value: number) => number;
 

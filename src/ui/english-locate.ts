@@ -22,6 +22,10 @@ const SETTINGS: Readonly<Record<TracingOption, string>> = {
 /** "1 draw", "10 draws". */
 const counted = (count: string, one: string) => `${count} ${count === '1' ? one : `${one}s`}`;
 
+/** "0.4", or of several "0.4 (“the door”) and 0.3 (“France”)". */
+const noiseWords = (noise: readonly { readonly level: string; readonly subject: string }[]) =>
+  noise.length === 1 ? noise[0].level : list(noise.map(({ level, subject }) => `${level} (“${subject}”)`));
+
 /** "Only 20 of 72 cells are known. Of these, …": what a part shows, and no more than that. */
 function inPart({ known, cells }: PartWords, found: string): string {
   return `Only ${known} of ${cells} cells are known. Of these, ${found}; of the others nothing can be said.`;
@@ -153,7 +157,7 @@ export const englishLocate: LocateMessages = {
     'The model gives this answer next to no probability, so the cells say little: look for what it does say.',
   definition: 'What exactly is shown',
   definitionText: ({ kind, noise, sigmas, draws, seed, window }) =>
-    `The words marked are blurred: noise with a standard deviation of ${noise}, ${sigmas === '1' ? '' : `${sigmas} times `}that of their embeddings, in ${counted(draws, 'draw')} (seed ${seed}), the same for every cell. Then ${RESTORED[kind]} is put back at one token${kind === 'hidden' ? '' : ` (a window of ${counted(window, 'layer')})`}, and the color is exp of the mean log probability of the answer’s tokens${draws === '1' ? '' : ', averaged over the draws'}: causal tracing for free text.`,
+    `The words marked are blurred: noise with a standard deviation of ${noiseWords(noise)}, ${sigmas === '1' ? '' : `${sigmas} times `}that of their embeddings, in ${counted(draws, 'draw')} (seed ${seed}), the same for every cell. Then ${RESTORED[kind]} is put back at one token${kind === 'hidden' ? '' : ` (a window of ${counted(window, 'layer')})`}, and the color is exp of the mean log probability of the answer’s tokens${draws === '1' ? '' : ', averaged over the draws'}: causal tracing for free text.`,
   definitionRecall: (count) =>
     `Recall compares the ${count === '1' ? 'likeliest word' : `${count} likeliest words`} before and after a module is added to the residual stream at the last token, both read through the final norm and the head: 1 − |A ∩ B| / min(|A|, |B|) (Szymkiewicz–Simpson). A layer that changes much contributes much, unless what it puts out is next to nothing.`,
   caution:
@@ -185,7 +189,8 @@ export const englishLocate: LocateMessages = {
   link: 'Copy link',
   linkCopied: 'The link to this view is copied.',
   figureTitle: (kind) => `Where the answer lives: ${kind} put back`,
-  figureFoot: (model, version, time) => `Palimpsest, ${model}, ${version}, computed ${time}`,
+  figureFoot: (model, version, time) =>
+    `Palimpsest, ${model}, ${version}, ${time === null ? 'not finished' : `computed ${time}`}`,
   versionOriginal: 'no edits',
   versionEdited: (edits) => counted(edits, 'edit'),
 
@@ -209,8 +214,11 @@ export const englishLocate: LocateMessages = {
   similarity: {
     title: 'How much each layer changes what it reads',
     reading: 'Low: the layer changes the direction much. The marked layers are those that the edit will write.',
-    definition:
-      'At the prompt’s last token, for either module of each layer. Cosine, stream: between the residual stream before and after the module is added. Cosine, module: between what the module reads and what it puts out, which is what the rule of the edit looks at unless its setting says otherwise. Same words: the share of likely words that stay the same in the stream, read through the final norm and the head, or as embeddings alone, without the norm. A low similarity of an output that is next to nothing means nothing: the table has the lengths.',
+    readingChange:
+      'Below zero: with the edits the layer changes the direction more than it did; above: less. The marked layers are those that the edit will write.',
+    explainedChange: (module, before, after) => `${module}: ${before} before the edits, ${after} with them.`,
+    definition: (count) =>
+      `At the prompt’s last token, for either module of each layer. Cosine, stream: between the residual stream before and after the module is added. Cosine, module: between what the module reads and what it puts out, which is what the rule of the edit looks at unless its setting says otherwise. Same words: the share of the ${count === '1' ? 'likeliest word' : `${count} likeliest words`} that stays the same in the stream, read through the final norm and the head, or as embeddings alone, without the norm. A low similarity of an output that is next to nothing means nothing: the table has the lengths.`,
     measures: 'Measure',
     measure: {
       residual: 'cosine, stream',

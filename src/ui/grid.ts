@@ -69,8 +69,18 @@ export function cellAfter({ row, column }: Cell, key: string, { rows, columns }:
     PageDown: [rows - 1, column],
   };
   const found = to[key];
-  if (!found) return null;
-  return { row: clamp(found[0], rows), column: clamp(found[1], columns) };
+  return found ? cellWithin({ row: found[0], column: found[1] }, { rows, columns }) : null;
+}
+
+/** The cell itself, or the nearest one of a table that has become smaller. */
+export function cellWithin({ row, column }: Cell, { rows, columns }: GridSize): Cell {
+  return { row: clamp(row, rows), column: clamp(column, columns) };
+}
+
+/** Of the names of layers side by side, every how manieth has room to be written. */
+export function namedEvery(layers: number, spacing: number): number {
+  const widest = LETTER * String(layers - 1).length + 4;
+  return Math.max(1, Math.ceil(widest / spacing));
 }
 
 /** Rows near one, itself among them: what a screen reader needs of a long table. */
@@ -114,6 +124,9 @@ export function paintLayers(layers: readonly number[], from: number, to: number,
 
 /** Rows that are drawn together. */
 const STEP = 8;
+
+/** How wide a figure is as a rule, in pixels. */
+const LETTER = 7;
 
 const NARROWEST = 12;
 const WIDEST = 72;

@@ -1,5 +1,5 @@
 import { moved, type Mark } from './drawing.ts';
-import { layoutGrid, type GridLayout, type RowRange } from './grid.ts';
+import { layoutGrid, namedEvery, type GridLayout, type RowRange } from './grid.ts';
 import { sampleScale, shareOf, strokeOn, type Domain, type Scale } from './palette.ts';
 
 /** What a value looks like. */
@@ -62,20 +62,33 @@ export interface HeatTable {
   readonly words?: (index: number) => string;
 }
 
-/** An exported table's marks, names included; its upper left corner is at 0, 0. */
-export function tableMarks(table: HeatTable, labelWidth: number, width: number): { marks: Mark[]; height: number } {
+/**
+ * An exported table's marks, names included; its upper left corner is at 0, 0. It is wider than the width where its cells
+ * would be too narrow to be read.
+ */
+export function tableMarks(
+  table: HeatTable,
+  labelWidth: number,
+  width: number,
+): { marks: Mark[]; width: number; height: number } {
   const { rows, columns, values, coloring, hatched, words } = table;
   const layout = layoutGrid({ rows: rows.length, columns: columns.length }, width - labelWidth, 20);
   const cells = moved(cellMarks(layout, values, coloring, hatched, words), labelWidth, 0);
   const text = { kind: 'text', size: 12, fill: '#333333' } as const;
   const names = rows.map((name, row) => ({
-    ...{ ...text, x: labelWidth - 6, y: row * layout.cellHeight + 14, text: name, anchor: 'end' as const },
+    ...{ ...text, x: labelWidth - 6, y: row * layout.cellHeight + 14, text: shortName(name), anchor: 'end' as const },
   }));
-  const numbers = columns.map((name, column) => ({
-    ...{ ...text, x: labelWidth + (column + 0.5) * layout.cellWidth, y: layout.height + 14, text: name },
-    anchor: 'middle' as const,
-  }));
-  return { marks: [...cells, ...names, ...numbers], height: layout.height + 20 };
+  const every = namedEvery(columns.length, layout.cellWidth);
+  const numbers = columns.flatMap((name, column) => {
+    const place = { x: labelWidth + (column + 0.5) * layout.cellWidth, y: layout.height + 14 };
+    return column % every === 0 ? [{ ...text, ...place, text: name, anchor: 'middle' as const }] : [];
+  });
+  return { marks: [...cells, ...names, ...numbers], width: labelWidth + layout.width, height: layout.height + 20 };
+}
+
+/** A row's name as far as there is room for it. */
+export function shortName(name: string): string {
+  return name.length > 14 ? `${name.slice(0, 13)}…` : name;
 }
 
 // ---

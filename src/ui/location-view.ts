@@ -25,6 +25,8 @@ export interface PanelView {
   readonly relation: string;
   /** Null as long as no cell is known. */
   readonly coloring: Coloring | null;
+  /** What its colors stand for, when it has a scale of its own. */
+  readonly legend: string | null;
   readonly recallColoring: Coloring;
   /** What edits have written, to be hatched in either table. */
   readonly written: { readonly location: Hatched; readonly recall: Hatched };
@@ -46,6 +48,16 @@ export function changedWords(recall: Recall): Float64Array {
 /** What came with the edits less what was there without them; NaN where either isn't known. */
 export function subtract(after: ArrayLike<number>, before: ArrayLike<number>): Float64Array {
   return Float64Array.from(after, (value, i) => value - (before[i] ?? NaN));
+}
+
+/** Standard deviation of the noise with the words that it blurs: of each panel, or of the first where all have the same. */
+export function noiseLevels(
+  tracings: readonly Pick<Tracing, 'map' | 'item'>[],
+): { readonly level: number; readonly subject: string }[] {
+  const levels = tracings.flatMap(({ map, item }) =>
+    map && item ? [{ level: map.noiseLevel ?? NaN, subject: item.subject }] : [],
+  );
+  return levels.some(({ level }) => !Object.is(level, levels[0].level)) ? levels : levels.slice(0, 1);
 }
 
 /** How widely a kind's effect lies; null until all of it is known, and where there is none. */

@@ -1,8 +1,10 @@
 import type { LocateCase, LocationKind, LocationMap, TracingSettings } from '../worker/api-locate.ts';
 import type { Field } from './csv.ts';
 import { moved, type Drawing, type Mark } from './drawing.ts';
+import type { Format } from './format.ts';
 import { legendMarks, tableMarks, type HeatTable } from './heat.ts';
 import { KINDS } from './location.ts';
+import type { LocateMessages } from './messages-locate.ts';
 
 /** A map with what it is about. */
 export interface MapRecord {
@@ -26,11 +28,11 @@ export interface FigurePanel {
   readonly heading: string;
   readonly notes: readonly string[];
   readonly tables: readonly { readonly name: string; readonly table: HeatTable }[];
-  /** A picture of its own, as wide as a panel. */
+  /** A picture of its own. */
   readonly chart?: Drawing;
 }
 
-/** Width of a panel, in pixels. */
+/** Width of a panel, in pixels, as long as what it shows isn't wider. */
 export const PANEL = 440;
 
 /** What stands around the panels. */
@@ -47,10 +49,30 @@ export interface FigureFrame {
   readonly foot: readonly string[];
 }
 
+/**
+ * Where the figures of a picture come from, for its foot: before and after an edit are told apart by it.
+ *
+ * @param of which edits took part (`stampOf`), and when it was computed
+ */
+export function provenanceOf(
+  model: string,
+  { stamp, computedAt }: { readonly stamp: string; readonly computedAt: number | null },
+  say: Pick<LocateMessages, 'figureFoot' | 'versionOriginal' | 'versionEdited'>,
+  figures: Pick<Format, 'count' | 'moment'>,
+): string {
+  const version = stamp === '' ? say.versionOriginal : say.versionEdited(figures.count(stamp.split(' ').length));
+  return say.figureFoot(model, version, computedAt === null ? null : figures.moment(computedAt));
+}
+
 /** A figure to keep: panels side by side on white, with everything that is needed to read it. */
 export function figureOf(panels: readonly FigurePanel[], frame: FigureFrame): Drawing {
   const marks: Mark[] = [];
-  const width = MARGIN + panels.length * (PANEL + MARGIN);
+  const drawn = panels.map(({ tables }) => tables.map(({ table }) => tableMarks(table, LABEL, PANEL)));
+  const panelWidth = Math.max(
+    ...[PANEL, ...drawn.flat().map((each) => each.width)],
+    ...panels.map(({ chart }) => chart?.width ?? 0),
+  );
+  const width = MARGIN + panels.length * (panelWidth + MARGIN);
   const line = (text: string, x: number, y: number, size = 12, bold = false) =>
     marks.push({ kind: 'text', x, y, text, size, fill: bold ? '#000000' : '#333333', bold });
   let y = MARGIN + 14;
@@ -58,20 +80,20 @@ export function figureOf(panels: readonly FigurePanel[], frame: FigureFrame): Dr
   for (const text of wrap(frame.reading, width)) line(text, MARGIN, (y += 18));
   const top = y + 14;
   const heights = panels.map((panel, i) => {
-    const x = MARGIN + i * (PANEL + MARGIN);
+    const x = MARGIN + i * (panelWidth + MARGIN);
     let at = top;
-    for (const text of wrap(panel.heading, PANEL)) line(text, x, (at += 16), 13, true);
-    for (const { name, table } of panel.tables) {
+    for (const text of wrap(panel.heading, panelWidth)) line(text, x, (at += 16), 13, true);
+    panel.tables.forEach(({ name }, k) => {
+      const table = drawn[i][k];
       line(name, x, (at += 22));
-      const drawn = tableMarks(table, LABEL, PANEL);
-      marks.push(...moved(drawn.marks, x, at + 6));
-      at += drawn.height + 6;
-    }
+      marks.push(...moved(table.marks, x, at + 6));
+      at += table.height + 6;
+    });
     if (panel.chart) {
       marks.push(...moved(panel.chart.marks, x, at + 6));
       at += panel.chart.height + 6;
     }
-    for (const text of panel.notes.flatMap((note) => wrap(note, PANEL))) line(text, x, (at += 16));
+    for (const text of panel.notes.flatMap((note) => wrap(note, panelWidth))) line(text, x, (at += 16));
     return at;
   });
   y = Math.max(top, ...heights) + 20;

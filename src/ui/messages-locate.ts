@@ -118,8 +118,8 @@ export interface LocateMessages {
   readonly definition: string;
   readonly definitionText: (parts: {
     readonly kind: LocationKind;
-    /** Standard deviation of the noise, and how many of the embeddings' that is. */
-    readonly noise: string;
+    /** Standard deviation of the noise, with whose it is where there are several; and how many of the embeddings' it is. */
+    readonly noise: readonly { readonly level: string; readonly subject: string }[];
     readonly sigmas: string;
     readonly draws: string;
     readonly seed: string;
@@ -166,7 +166,8 @@ export interface LocateMessages {
   readonly link: string;
   readonly linkCopied: string;
   readonly figureTitle: (kind: string) => string;
-  readonly figureFoot: (model: string, version: string, time: string) => string;
+  /** Without a time, what is shown has not been computed to its end. */
+  readonly figureFoot: (model: string, version: string, time: string | null) => string;
   readonly versionOriginal: string;
   readonly versionEdited: (edits: string) => string;
 
@@ -187,7 +188,10 @@ export interface LocateMessages {
   readonly similarity: {
     readonly title: string;
     readonly reading: string;
-    readonly definition: string;
+    readonly readingChange: string;
+    /** With how many likely words are compared. */
+    readonly definition: (count: string) => string;
+    readonly explainedChange: (module: string, before: string, after: string) => string;
     readonly measures: string;
     readonly measure: Readonly<Record<Similarity, string>>;
     readonly summary: (mlp: readonly string[], attn: readonly string[]) => string;

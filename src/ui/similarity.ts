@@ -1,5 +1,7 @@
 import type { Recall } from '../worker/api-locate.ts';
-import type { Module } from './settings.ts';
+import type { Field } from './csv.ts';
+import { subtract } from './location-view.ts';
+import { MODULES, type Module } from './settings.ts';
 
 /** How what a module reads is compared with what comes of it. */
 export const SIMILARITIES = ['residual', 'module', 'words', 'embedded'] as const;
@@ -16,4 +18,39 @@ export function similarityOf(recall: Recall, module: Module, by: Similarity): Fl
   const part = recall[`${module}.residual`];
   if (by === 'residual') return part.cosine;
   return part.overlap[by === 'words' ? 'lens' : 'embedding'];
+}
+
+/** What edits have done to a module's similarity at each layer; NaN where it isn't known without them. */
+export function similarityChange(recall: Recall, before: Recall | null, module: Module, by: Similarity): Float64Array {
+  return subtract(similarityOf(recall, module, by), before ? similarityOf(before, module, by) : []);
+}
+
+/** Recall with what it is of. */
+export interface RecallRecord {
+  readonly prompt: string;
+  /** Which edits took part (`stampOf`). */
+  readonly stamp: string;
+  readonly recall: Recall;
+}
+
+/**
+ * Every layer of either module as a row, as the engine gave it.
+ *
+ * @param chosen layers that the edit will write
+ */
+export function similarityRows(
+  records: readonly RecallRecord[],
+  chosen: Readonly<Record<Module, readonly number[]>>,
+): Field[][] {
+  const measures = ['cosine_stream', 'cosine_module', 'same_words', 'same_words_no_norm', 'norm_out'];
+  const rows = records.flatMap(({ prompt, stamp, recall }) =>
+    MODULES.flatMap((module) =>
+      Array.from(recall[module].cosine, (_, layer): Field[] => [
+        ...[prompt, stamp, layer, module],
+        ...SIMILARITIES.map((each) => similarityOf(recall, module, each)[layer]),
+        ...[recall[module].normOut[layer], chosen[module].includes(layer) ? 1 : 0],
+      ]),
+    ),
+  );
+  return [['prompt', 'edits', 'layer', 'module', ...measures, 'chosen'], ...rows];
 }

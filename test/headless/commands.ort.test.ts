@@ -129,7 +129,7 @@ sharedOrSkip()('headless', () => {
         { ...about, prompt: 'PersonX sees' },
       ];
       const [out, journal] = ['sets.json', 'sets.jsonl'].map((name) => join(headless.folder, name));
-      const args = ['--model', GPT2, '--prompts', headless.write('sets-prompts.json', prompts), '--draws', '1'];
+      const args = ['--model', GPT2, '--prompts', headless.write("people's prompts.json", prompts), '--draws', '1'];
       const measure = async () => {
         const { code, lines, stderr } = await headless.run('locate-sets', ...args, '--journal', journal, '--out', out);
         expect(code, stderr.join('\n')).toBe(0);
@@ -138,16 +138,25 @@ sharedOrSkip()('headless', () => {
       };
       const first = await measure();
       const kept = await readFile(journal, 'utf8');
-      writeFileSync(journal, `${kept}["cut off`);
+      const broken = '{}\nnull\n["key"]\n["key", {"lines": {"a": 1}, "figures": {}}]\n["cut off';
+      writeFileSync(journal, kept + broken);
       const second = await measure();
-      expect(await readFile(journal, 'utf8')).toBe(`${kept}["cut off`);
+      expect(await readFile(journal, 'utf8')).toBe(kept + broken);
       expect({ ...second, computedAt: '' }).toEqual({ ...first, computedAt: '' });
       expect(first.command).toContain('--draws 1');
+      expect(first.command).toContain(`--prompts '${headless.folder}/people'\\''s prompts.json' --`);
       expect(first.command).not.toContain('journal');
       const read = readSetFile(first, first.model.hash, 6);
       expect(read.settings).toMatchObject({ draws: 1, window: 3 });
       expect(read.kinds.commonsense.lines['effect.mlp'].mean).toHaveLength(6);
     });
+  });
+
+  test('locate-sets takes as many draws as any tracing', async () => {
+    const prompts = headless.write('one.json', [{ prompt: 'A', subject: 'A', relation: 'r', kind: 'fact' }]);
+    const args = ['--model', GPT2, '--prompts', prompts, '--out', join(headless.folder, 'one-set.json')];
+    const fault = await headless.fail(2, 'locate-sets', ...args, '--draws', '101');
+    expectFault(fault, 'invalid-input', ['--draws', 'a whole number from 1 to 100']);
   });
 
   describe('locate', () => {
@@ -166,6 +175,7 @@ sharedOrSkip()('headless', () => {
       expect(code, stderr.join('\n')).toBe(0);
       expect(lines).toMatchObject([{ prompt, target: answer, targetFrom: 'model', spread: { hidden: {} } }]);
       const file = JSON.parse(await readFile(join(headless.folder, 'locate.json'), 'utf8')) as Located;
+      expect(file.settings).toMatchObject({ draws: null, seed: null, sigmas: null, sigma: null });
       const [found] = file.prompts;
       expect(found.low).toBeCloseTo(kinds.state.low, 5);
       expect(found.high).toBeCloseTo(kinds.state.high, 5);
@@ -211,6 +221,19 @@ sharedOrSkip()('headless', () => {
         expect(held[5]).not.toBeCloseTo(low, 6);
       }
       expect(severed['mlp'].scores).not.toEqual(severed['attn'].scores);
+    });
+
+    test('reads every prompt before the first is traced, and names the one that it cannot read', async () => {
+      const bad = [
+        { prompt, subject, target: answer },
+        { prompt, subject: 'the key' },
+      ];
+      const out = join(headless.folder, 'unread');
+      const fault = await headless.fail(
+        2,
+        ...['locate', '--model', GPT2, '--prompts', headless.write('bad.json', bad), '--out', out],
+      );
+      expectFault(fault, 'invalid-request', ['prompt 2: "the key" is not in the prompt']);
     });
 
     test.each([

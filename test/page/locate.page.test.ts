@@ -54,6 +54,13 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
       .locator('.explained')
       .getByText(/^\w+, layer 1: [\d.]+ ± [\d.]+, \d+ prompts$/)
       .waitFor();
+    // What is said of a cell is about what is shown.
+    const explained = () => step(page).locator('.explained').innerText();
+    const cell = await explained();
+    await step(page).getByRole('radio', { name: 'same words, in and out' }).check();
+    await until(explained).not.toBe(cell);
+    await step(page).getByRole('radio', { name: 'effect when put back' }).check();
+    await until(explained).toBe(cell);
     await expectAccessible(page);
     await page.goBack();
     await step(page).getByRole('heading', { name: 'Facts and commonsense, layer by layer' }).waitFor();
@@ -259,6 +266,12 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
     await step(page)
       .getByText(/^With “the smart lock” blurred, “.*” falls from .* the MLP outputs of layers 1 to 3 at “smart”/)
       .waitFor();
+    await step(page).getByRole('radio', { name: 'Attention', exact: true }).check();
+    await step(page)
+      .getByText(/ Putting back the attention outputs of layers 1 to 3 at “smart”/)
+      .waitFor();
+    await step(page).getByRole('radio', { name: 'MLP', exact: true }).check();
+    await grid(page).focus();
     await page.keyboard.press(' ');
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press(' ');
@@ -302,6 +315,18 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
       .waitFor();
     await page.getByRole('combobox', { name: 'Colors' }).selectOption('one per panel');
     await step(page).getByText('Each panel has a scale of its own').waitFor();
+    const france = step(page).getByRole('figure').filter({ hasText: 'The capital of France is' });
+    await france.getByText('probability of “Paris”, per token').waitFor();
+    expect(
+      await step(page)
+        .getByRole('figure')
+        .getByText(/^probability of “.*”, per token$/)
+        .count(),
+    ).toBe(2);
+    await step(page).getByText('What exactly is shown').click();
+    await step(page)
+      .getByText(/standard deviation of [\d.]+ \(“the smart lock”\) and [\d.]+ \(“France”\), 3 times that of their/)
+      .waitFor();
     await page.getByRole('grid', { name: /^Recall.*capital of France/ }).waitFor();
     await expectAccessible(page);
   });
@@ -353,8 +378,24 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
     await page.keyboard.press('Enter');
     await step(page)
       .locator('.explained')
+      .getByText(/^MLP: −?\d\.\d\d before the edits, −?\d\.\d\d with them\.$/)
+      .waitFor();
+    await step(page)
+      .locator('.explained')
+      .getByText(/^Layer 6, change of the cosine, stream: MLP ([+−]0\.\d\d|0)\b/)
+      .waitFor();
+    await step(page).getByRole('radio', { name: 'as it is now' }).check();
+    await step(page)
+      .locator('.explained')
       .getByText(/^MLP of layer 6: \d+ of the 50 likeliest words are the same after it/)
       .waitFor();
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      step(page).getByRole('button', { name: 'SVG' }).click(),
+    ]);
+    const written = (await readFile(await download.path(), 'utf8')).replace(/<[^>]+>|\s+/g, ' ').replace(/ +/g, ' ');
+    expect(written).toMatch(/Palimpsest, .+, 1 edit, computed .*20\d\d/);
+    expect(written).toContain('the 50 likeliest words');
     await step(page).getByRole('radio', { name: 'same words, no norm' }).check();
     await step(page)
       .locator('.explained')

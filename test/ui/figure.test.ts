@@ -1,12 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { chartMarks, chartPlot, chartScale, layerUnder } from '../../src/ui/chart.ts';
+import { changeScale, chartMarks, chartPlot, chartScale, layerUnder } from '../../src/ui/chart.ts';
 import { toCsv } from '../../src/ui/csv.ts';
 import { toSvg, type Mark } from '../../src/ui/drawing.ts';
+import { makeFormat } from '../../src/ui/format.ts';
 import { layoutGrid } from '../../src/ui/grid.ts';
 import { cellMarks } from '../../src/ui/heat.ts';
 import { lensRows, topOf } from '../../src/ui/lens-view.ts';
 import { emptyMap, isWhole, withBlock } from '../../src/ui/location.ts';
-import { figureOf, mapRows } from '../../src/ui/map-export.ts';
+import { englishLocate } from '../../src/ui/english-locate.ts';
+import { figureOf, mapRows, provenanceOf } from '../../src/ui/map-export.ts';
+import { similarityChange, similarityRows } from '../../src/ui/similarity.ts';
+import { RECALL_PARTS, type Recall } from '../../src/locate/recall.ts';
 
 const score = (probability: number) => ({ probability, logProbability: Math.log(probability) });
 const BASELINE = { high: score(0.9), low: score(0.1), draws: 10, noiseLevel: 0.4 };
@@ -89,6 +93,37 @@ describe('a picture to keep', () => {
     }
   });
 
+  test('of a deep model keeps its panels apart, and names within them', () => {
+    const columns = Array.from({ length: 48 }, (_, layer) => String(layer));
+    const values = columns.map(() => 0.5);
+    const name = 'the relation with a name of 36 letters';
+    const deep = { ...panel, tables: [{ name: 'Location', table: { ...table, rows: [name], columns, values } }] };
+    const { marks, width } = figureOf([deep, deep], frame);
+    const cells = marks.flatMap((mark) => (mark.kind === 'rect' && mark.height === 19 ? [mark] : []));
+    const [one, other] = [cells.slice(0, 48), cells.slice(48)];
+    expect(other).toHaveLength(48);
+    expect(one[47].x + one[47].width).toBeLessThan(other[0].x);
+    expect(other[47].x + other[47].width).toBeLessThan(width);
+    const named = marks.flatMap((mark) => (mark.kind === 'text' && mark.anchor === 'end' ? [mark] : []));
+    for (const mark of named) expect(mark.x - 8 * mark.text.length).toBeGreaterThan(0);
+    const numbers = marks.flatMap((mark) => (mark.kind === 'text' && mark.anchor === 'middle' ? [mark.x] : []));
+    for (const [i, x] of numbers.slice(0, 24).entries()) if (i > 0) expect(x - numbers[i - 1]).toBeGreaterThan(14);
+    expect(numbers).toHaveLength(48);
+  });
+
+  test('is as wide as its chart', () => {
+    const chart = { width: 760, height: 10, marks: [] };
+    expect(figureOf([{ heading: '', notes: [], tables: [], chart }], frame).width).toBeGreaterThan(760);
+  });
+
+  test.each([
+    ['', Date.UTC(2026, 0, 2, 12), /^Palimpsest, hearth, no edits, computed .*2026/],
+    ['a·1 b·1', Date.UTC(2026, 0, 2, 12), /^Palimpsest, hearth, 2 edits, computed .*2026/],
+    ['a·1', null, /^Palimpsest, hearth, 1 edit, not finished$/],
+  ])('says of which model and edits it is, and when: %j', (stamp, computedAt, foot) => {
+    expect(provenanceOf('hearth', { stamp, computedAt }, englishLocate, makeFormat('en'))).toMatch(foot);
+  });
+
   test('is XML whatever a token is', () => {
     const mark: Mark = { kind: 'text', x: 0, y: 0, text: 'a\u0000\u001b"b', size: 12, fill: '#000000' };
     expect(toSvg({ width: 1, height: 1, marks: [mark] }, 't')).toContain('a\uFFFD\uFFFD&quot;b');
@@ -101,7 +136,7 @@ describe('lines over layers', () => {
   const draw = (...values: number[][]) =>
     chartMarks(
       values.map((each) => ({ ...line, values: each, band: each.map(() => 0.1), round: true })),
-      { ...frame, layer: 'Layer', figure: String },
+      { ...frame, layer: 'Layer', figures: { number: String } },
     );
   const heights = (marks: readonly Mark[]) => marks.flatMap((mark) => (mark.kind === 'circle' ? [mark.y] : []));
 
@@ -130,10 +165,39 @@ describe('lines over layers', () => {
     expect(chartScale([values])).toEqual(scale);
   });
 
+  test.each([[[0.0004]], [[0.011, 0.019]], [[0.02]], [[-0.003, 0.02]], [[0.98]], [[-1, 1]]])(
+    'no two ticks beside %j read the same',
+    (values) => {
+      const scale = { ...frame, ...chartScale([values]), layer: 'Layer', figures: makeFormat('en') };
+      const marks = chartMarks([{ ...line, values }], scale);
+      const names = marks.flatMap((mark) => (mark.kind === 'text' && mark.anchor === 'end' ? [mark.text] : []));
+      expect(new Set(names).size).toBe(names.length);
+      expect(names.length).toBeGreaterThan(2);
+    },
+  );
+
+  test('layers of a deep model are named as far as there is room', () => {
+    const marks = draw(Array.from({ length: 48 }, () => 0.5));
+    const places = marks.flatMap((mark) => (mark.kind === 'text' && mark.anchor === 'middle' ? [mark.x] : []));
+    for (const [i, x] of places.entries()) if (i > 0) expect(x - places[i - 1]).toBeGreaterThan(14);
+    expect(places.length).toBeGreaterThan(5);
+  });
+
+  test.each([
+    ['nothing', [NaN], 0.02, 5],
+    ['a change one way', [-0.3, 0.1], 0.4, 5],
+    ['the greatest', [-2, 2], 2, 5],
+  ])('a scale for the difference that is %s has zero in its middle', (_, values, end, count) => {
+    const { low, high, ticks } = changeScale([values]);
+    expect([low, high]).toEqual([-end, end]);
+    expect(ticks).toHaveLength(count);
+    expect(ticks[(count - 1) / 2]).toBe(0);
+  });
+
   test('the layer under a pointer is the one whose name stands there, and beside the lines there is none', () => {
     const series = [{ ...line, name: 'a name that is longer than others', values: [1, 2, 3] }];
     const plot = chartPlot(series, frame);
-    const names = chartMarks(series, { ...frame, layer: 'Layer', figure: String }).flatMap((mark) =>
+    const names = chartMarks(series, { ...frame, layer: 'Layer', figures: { number: String } }).flatMap((mark) =>
       mark.kind === 'text' && mark.anchor === 'middle' ? [[mark.text, layerUnder(plot, mark.x)]] : [],
     );
     expect(names).toEqual([
@@ -147,8 +211,8 @@ describe('lines over layers', () => {
 
   test('zero is marked where values go below it, and only there', () => {
     const strokes = (low: number) =>
-      chartMarks([{ ...line, values: [0.5] }], { ...frame, low, layer: 'Layer', figure: String }).flatMap((mark) =>
-        mark.kind === 'line' && mark.stroke === frame.ink ? [mark.pieces[1]] : [],
+      chartMarks([{ ...line, values: [0.5] }], { ...frame, low, layer: 'Layer', figures: { number: String } }).flatMap(
+        (mark) => (mark.kind === 'line' && mark.stroke === frame.ink ? [mark.pieces[1]] : []),
       );
     expect(strokes(0)).toEqual([]);
     expect(strokes(-0.5)).toHaveLength(1);
@@ -175,4 +239,27 @@ test('words of the lens as rows: every cell of every place, ranks from one', () 
     { id: 2, text: ' key', probability: 0.7 },
     { id: 1, text: ' to', probability: 0.1 },
   ]);
+});
+
+describe('similarity', () => {
+  const recallOf = (cosine: number): Recall => {
+    const values = Float64Array.of(cosine, cosine);
+    const part = { cosine: values, overlap: { lens: values, embedding: values }, normIn: values, normOut: values };
+    return Object.fromEntries(RECALL_PARTS.map((name) => [name, part])) as unknown as Recall;
+  };
+
+  test('of what an edit changed is the difference, and unknown as long as one of both is', () => {
+    const [before, after] = [recallOf(0.75), recallOf(0.5)];
+    expect([...similarityChange(after, before, 'mlp', 'residual')]).toEqual([-0.25, -0.25]);
+    expect([...similarityChange(after, null, 'mlp', 'words')]).toEqual([NaN, NaN]);
+  });
+
+  test('as rows tells before and after apart', () => {
+    const records = ['', 'a·1'].map((stamp, i) => ({ prompt: 'A', stamp, recall: recallOf(i) }));
+    const rows = similarityRows(records, { mlp: [1], attn: [] });
+    expect(rows).toHaveLength(1 + 2 * 2 * 2);
+    expect(rows[0].slice(0, 5)).toEqual(['prompt', 'edits', 'layer', 'module', 'cosine_stream']);
+    expect(rows[1]).toEqual(['A', '', 0, 'mlp', 0, 0, 0, 0, 0, 0]);
+    expect(rows[6]).toEqual(['A', 'a·1', 1, 'mlp', 1, 1, 1, 1, 1, 1]);
+  });
 });

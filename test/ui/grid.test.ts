@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   cellAfter,
   cellAt,
+  cellWithin,
   countKnown,
   indexOfLargest,
   layoutGrid,
@@ -104,4 +105,10 @@ test.each([
   [[0, NaN, -1, 0.5], 3],
 ])('of %j, %d are known', (values, known) => {
   expect(countKnown(values)).toBe(known);
+});
+
+test('a cell stays within a table that has become smaller', () => {
+  expect(cellWithin({ row: 5, column: 9 }, SIZE)).toEqual({ row: 2, column: 7 });
+  expect(cellWithin({ row: 1, column: 3 }, SIZE)).toEqual({ row: 1, column: 3 });
+  expect(cellWithin({ row: 5, column: 9 }, { rows: 0, columns: 0 })).toEqual({ row: 0, column: 0 });
 });

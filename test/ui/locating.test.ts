@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { abortError } from '../../src/base/errors.ts';
 import type { Watch } from '../../src/base/tasks.ts';
 import { english } from '../../src/ui/english.ts';
+import { noiseLevels } from '../../src/ui/location-view.ts';
 import { emptyMap } from '../../src/ui/location.ts';
 import { Locating } from '../../src/ui/locating.svelte.ts';
 import type { Example, Opened } from '../../src/worker/api.ts';
@@ -241,6 +242,24 @@ test.each([
   ['2', '5', 'deviation of 0.3, 5 times that of their embeddings, in 2 draws (seed 9)', 'averaged over the draws'],
   ['1', '1', 'deviation of 0.3, that of their embeddings, in 1 draw (seed 9), the same', 'tokens: causal tracing'],
 ])('the definition says what was measured: %s draws, %s σ', (draws, sigmas, ...texts) => {
-  const parts = { kind: 'mlp', noise: '0.3', sigmas, draws, seed: '9', window: '3' } as const;
+  const noise = [{ level: '0.3', subject: 'the door' }];
+  const parts = { kind: 'mlp', noise, sigmas, draws, seed: '9', window: '3' } as const;
   for (const text of texts) expect(english.locate.definitionText(parts)).toContain(text);
+});
+
+test('the definition names the noise of each panel where they differ', () => {
+  const panel = (level: number, subject: string) => {
+    const { map, item } = answer(PROMPT, { ...USUAL, sigmas: 10 * level });
+    return { map, item: { ...item, subject } };
+  };
+  expect(noiseLevels([panel(0.25, 'the door'), panel(0.25, 'France'), { map: null, item: null }])).toEqual([
+    { level: 0.25, subject: 'the door' },
+  ]);
+  const noise = noiseLevels([panel(0.25, 'the door'), panel(0.5, 'France')]).map(({ level, subject }) => {
+    return { level: String(level), subject };
+  });
+  const parts = { kind: 'mlp', noise, sigmas: '3', draws: '2', seed: '9', window: '3' } as const;
+  expect(english.locate.definitionText(parts)).toContain(
+    'deviation of 0.25 (“the door”) and 0.5 (“France”), 3 times that of their embeddings',
+  );
 });

@@ -45,12 +45,20 @@ tracing.restore({
 });
 const coloring = { scale: 'cividis', domain: { low: 0, high: 1 } } as const;
 const view: PanelView = {
-  ...{ tracing, relation: '', scores: hidden.probability, changed: null, before: null, coloring },
+  ...{ tracing, relation: '', scores: hidden.probability, changed: null, before: null, coloring, legend: null },
   ...{ recallColoring: coloring, written: { location: () => false, recall: () => false } },
 };
 const target = document.getElementById('app');
 const ignore = () => undefined;
 if (target) {
-  const props = { id: 'hover', view, kind: 'hidden' as const, layers: [], onpick: ignore, onexplain: ignore };
+  const props = {
+    id: 'hover',
+    view,
+    kind: 'hidden' as const,
+    layers: [],
+    amount: String,
+    onpick: ignore,
+    onexplain: ignore,
+  };
   mount(MapPanel, { target, props });
 }
