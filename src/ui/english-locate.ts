@@ -213,7 +213,8 @@ export const englishLocate: LocateMessages = {
 
   similarity: {
     title: 'How much each layer changes what it reads',
-    reading: 'Low: the layer changes the direction much. The marked layers are those that the edit will write.',
+    reading:
+      'Low: the layer changes the direction much. The marked layers are those that the edit will write; its rule looks at the cosine of the module.',
     readingChange:
       'Below zero: with the edits the layer changes the direction more than it did; above: less. The marked layers are those that the edit will write.',
     explainedChange: (module, before, after) => `${module}: ${before} before the edits, ${after} with them.`,

@@ -382,7 +382,7 @@ withPage('where it lives, on the CPU', { preferences: { device: 'wasm' }, return
       .waitFor();
     await step(page)
       .locator('.explained')
-      .getByText(/^Layer 6, change of the cosine, stream: MLP ([+−]0\.\d\d|0)\b/)
+      .getByText(/^Layer 6, change of the cosine, module: MLP ([+−]0\.\d\d|0)\b/)
       .waitFor();
     await step(page).getByRole('radio', { name: 'as it is now' }).check();
     await step(page)
