@@ -17,7 +17,7 @@ import { Making } from './making.svelte.ts';
 import { NoticeBoard } from './notices.svelte.ts';
 import { newsOf } from './opening-news.ts';
 import { OwnWords } from './own-words.svelte.ts';
-import { findStorage, type Preferences } from './preferences.svelte.ts';
+import { findStorages, type Preferences } from './preferences.svelte.ts';
 import { Reader } from './reader.ts';
 import { toDraft, type Draft } from './request.ts';
 import type { Remedy } from './remedies.ts';
@@ -48,7 +48,7 @@ export class Session {
   readonly own = new OwnWords();
   readonly keeping = new Keeping(() => this.#client.persist());
   readonly #reader: Reader;
-  readonly #mark = new LoadingMark(findStorage());
+  readonly #mark = new LoadingMark(findStorages().local);
   #deaths: number[] = [];
 
   phase = $state<'opening' | 'ready' | 'failed'>('opening');
