@@ -124,7 +124,9 @@ test('a device that is back is told', async () => {
 
 test('a device that cannot be opened again is told once more, with the reason', async () => {
   const { engine, events } = await openEngine();
-  opens = Promise.reject(new EditorError('no-device', 'open the device', 'no adapter', 'use CPU mode', { reason: 'x' }));
+  opens = Promise.reject(
+    new EditorError('no-device', 'open the device', 'no adapter', 'use CPU mode', { reason: 'x' }),
+  );
   lose('reset');
   await expect(engine.edits()).rejects.toMatchObject({ code: 'no-device' });
   expect(events()).toMatchObject([
