@@ -156,7 +156,7 @@ export const english: Messages = {
     prepared: 'Everything is ready for an edit.',
     cancelled: 'Stopped. Nothing was written.',
     needsTarget: 'Say how it should continue.',
-    notReady: 'The model is still loading.',
+    notReady: 'No model is open yet.',
   },
 
   curve: {
