@@ -24,8 +24,8 @@ export class Ask {
   #said: Readonly<Record<string, Reading>> = {};
   #controller: AbortController | null = null;
   #running: Promise<boolean> = Promise.resolve(true);
-  /** Bars are being computed: another change of the stack waits for them, so that a drag doesn't starve them. */
-  #predicting = false;
+  /** Whose bars are being computed: another change of the stack waits for them, so that a drag doesn't starve them. */
+  #predicting: AbortSignal | null = null;
   #again = false;
 
   prompt = $state('');
@@ -165,7 +165,7 @@ export class Ask {
   /** The next token's distribution for the stack as it is when it arrives; each on the way there is shown. */
   async #predict(prompt: string, signal: AbortSignal): Promise<Prediction> {
     const late = setTimeout(() => (this.late = true), LATE);
-    this.#predicting = true;
+    this.#predicting = signal;
     try {
       for (;;) {
         this.#again = false;
@@ -175,8 +175,11 @@ export class Ask {
       }
     } finally {
       clearTimeout(late);
-      this.late = false;
-      this.#predicting = false;
+      // One that was given up ends while the one after it is on its way.
+      if (this.#predicting === signal) {
+        this.late = false;
+        this.#predicting = null;
+      }
     }
   }
 

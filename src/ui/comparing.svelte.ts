@@ -46,8 +46,9 @@ export class Comparing {
     const { signal } = controller;
     const { prompt } = this;
     this.#controller = controller;
-    if (prompt.trim() === '') return;
-    this.running = true;
+    // Also where there is nothing to ask: what was given up no longer says so itself.
+    this.running = prompt.trim() !== '';
+    if (!this.running) return;
     try {
       await pause(delay, signal);
       const stamp = this.#askStamp();

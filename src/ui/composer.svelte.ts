@@ -94,8 +94,9 @@ export class Composer {
     const { signal } = controller;
     this.#previewing = controller;
     this.previewError = null;
-    if (this.#context.prompt().trim() === '') return;
-    this.previewing = true;
+    // Also where there is nothing to rank for: what was given up no longer says so itself.
+    this.previewing = this.#context.prompt().trim() !== '';
+    if (!this.previewing) return;
     try {
       await pause(delay, signal);
       // Layers follow from the prompt alone; a target that isn't written yet, or is faulty, must not hide them.

@@ -76,7 +76,7 @@ export const englishLocate: LocateMessages = {
     `A long prompt: ${tokens} tokens make ${cells} cells${time === null ? ', and each takes longer' : `, about ${time}`}. You can stop at any time and keep what has come.`,
   costOver: (tokens, limit) =>
     `Too long to be traced: ${tokens} tokens, and the model reads at most ${limit} at once. Shorten the prompt.`,
-  notReady: 'The model is still loading.',
+  notReady: 'No model is open yet.',
   needsPrompt: 'Write a prompt first.',
   takeOffer: (words) => `Take “${words}”`,
 

@@ -1,6 +1,7 @@
 import type { Hparams } from '../worker/api.ts';
 import { englishErrors, englishRefusal, englishTitles } from './english-errors.ts';
 import { englishLocate } from './english-locate.ts';
+import { englishNotices } from './english-notices.ts';
 import { RELATIONS } from './english-sets.ts';
 import type { Messages } from './messages.ts';
 
@@ -73,6 +74,9 @@ export const english: Messages = {
     failed: 'The model could not be opened',
     retry: 'Try again',
     cpu: 'Try on the CPU',
+    stopped: 'Opening was stopped',
+    stoppedNote: 'There is no model until it is opened again. Your words and edits stay.',
+    reopen: 'Open it again',
   },
 
   stage: (kind, id) => {
@@ -152,7 +156,7 @@ export const english: Messages = {
     prepared: 'Everything is ready for an edit.',
     cancelled: 'Stopped. Nothing was written.',
     needsTarget: 'Say how it should continue.',
-    notReady: 'The model is still loading.',
+    notReady: 'No model is open yet.',
   },
 
   curve: {
@@ -400,40 +404,7 @@ export const english: Messages = {
     about: 'While you type, single keys are letters and undo is the text’s own.',
   },
 
-  notice: {
-    died: (lost) =>
-      `The part that computes stopped, most likely because memory ran out. It is starting again; finished edits are kept.${lost === null ? '' : ` The edit “${lost}” was running.`}`,
-    restarted: (lost) =>
-      `The model is open again, and your edits with it.${lost === null ? '' : ` The edit “${lost}” was not finished: it can be made again below.`}`,
-    restartedSaved:
-      'The model is open again. The edit that was running had been written and saved; only its check is made again.',
-    deviceLost: (stopped) =>
-      `The graphics device went away, and the model is being opened again; ${
-        {
-          edit: 'your edits stay. The one that was running has stopped: unless it was written already, it can be made again below.',
-          locate:
-            'your edits stay. What was being traced or measured has stopped: what has come of it stays, the rest can be computed when the model is back.',
-          none: 'nothing needs to be done again.',
-        }[stopped ?? 'none']
-      }`,
-    deviceRebuilt: (stopped) =>
-      stopped
-        ? 'The model is back. What was being traced or measured was not finished: start it again for the rest.'
-        : 'The model is back.',
-    notKept: (found, advice) =>
-      `From here on nothing is kept beyond this tab: ${found}. Everything goes on from memory; ${advice}.`,
-    storeBlocked:
-      'Another tab shows an older version of this page and holds the store. Close it, and this one goes on.',
-    earlierModel: (moment) =>
-      `This page comes with a new version of the model, which cannot be fetched right now. It works with the one from ${moment}, and your edits on that; the new one comes when the page is opened with a network.`,
-    renewedModel: (edits) =>
-      `The model is a new version. ${edits === 1 ? 'One edit was' : `${edits} edits were`} made on the one before: kept, but not at work here.`,
-    oneThread:
-      'Neither this host nor this browser isolates the page, so the CPU works with one thread: everything works, but slower.',
-    update: 'A new version is ready. It waits until you choose; your words and edits stay.',
-    updateNow: 'Update now',
-    label: 'Notices',
-  },
+  notice: englishNotices,
 
   error: {
     title: englishTitles,

@@ -1,4 +1,5 @@
 import type { EditorError } from '../base/errors.ts';
+import type { Kept } from '../worker/api.ts';
 
 /** What may be running when a device goes away, and how it ended. */
 export interface Works {
@@ -13,4 +14,20 @@ export interface Works {
 export function stoppedWithDevice({ making, locating }: Works): 'edit' | 'locate' | null {
   if (making.current || making.error?.code === 'device-lost') return 'edit';
   return locating.running || locating.wasLost ? 'locate' : null;
+}
+
+/** What may not be kept yet. */
+export interface Unkept {
+  readonly making: { readonly current: unknown; readonly waiting: readonly unknown[] };
+  readonly stack: { readonly busy: boolean; readonly edits: readonly unknown[] };
+  readonly keeping: { readonly kept: Kept };
+}
+
+/** What would be lost with the page: edits that are still to be made or kept, or those that are in memory alone. */
+export type LostOnLeaving = 'unmade' | 'unkept';
+
+/** What would be lost if the page were left, or loaded again, now; null for nothing. */
+export function lostOnLeaving({ making, stack, keeping }: Unkept): LostOnLeaving | null {
+  if (making.current || making.waiting.length > 0 || stack.busy) return 'unmade';
+  return !keeping.kept.ok && stack.edits.length > 0 ? 'unkept' : null;
 }

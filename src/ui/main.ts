@@ -1,8 +1,8 @@
 import { mount } from 'svelte';
 import App from './App.svelte';
-import { findStorage, Preferences } from './preferences.svelte.ts';
+import { findStorages, Preferences } from './preferences.svelte.ts';
 import './theme.css';
 import './page.css';
 
 const target = document.getElementById('app');
-if (target) mount(App, { target, props: { preferences: new Preferences(findStorage()) } });
+if (target) mount(App, { target, props: { preferences: new Preferences(findStorages()) } });

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../base/errors.ts';
 import type { DeviceChoice, DeviceReport, Hparams, Shortfall, SpotCheck } from '../worker/api.ts';
 import type { Looping } from './loop.ts';
+import type { LostOnLeaving } from './losses.ts';
 import type { Act } from '../worker/api-stack.ts';
 import type { Shortcut } from './shortcuts.ts';
 import type { JobKind, Stage } from './stages.ts';
@@ -90,6 +91,10 @@ export interface Messages {
     readonly failed: string;
     readonly retry: string;
     readonly cpu: string;
+    readonly stopped: string;
+    /** What that means. */
+    readonly stoppedNote: string;
+    readonly reopen: string;
   };
 
   readonly stage: (kind: JobKind, id: string) => string;
@@ -337,6 +342,7 @@ export interface Messages {
     /** What stopped with it; null for nothing that doesn't go on by itself. */
     readonly deviceLost: (stopped: 'edit' | 'locate' | null) => string;
     readonly deviceRebuilt: (stopped: 'locate' | null) => string;
+    readonly deviceFailed: string;
     readonly notKept: (found: string, advice: string) => string;
     readonly storeBlocked: string;
     /** The page's own version of the model can't be had: one that came at this moment serves. */
@@ -347,6 +353,8 @@ export interface Messages {
     readonly oneThread: string;
     readonly update: string;
     readonly updateNow: string;
+    /** Why it can't be chosen now, said after what it offers. */
+    readonly heldBack: Readonly<Record<LostOnLeaving, string>>;
     readonly label: string;
   };
 

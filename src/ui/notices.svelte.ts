@@ -27,6 +27,11 @@ export class NoticeBoard {
     this.#announcer.result(text);
   }
 
+  /** What was told of a state of things that is over is gone; offers stay. */
+  clear(): void {
+    this.list = this.list.filter(({ action }) => action !== undefined);
+  }
+
   dismiss(id: number): void {
     this.list = this.list.filter((notice) => notice.id !== id);
   }

@@ -1,23 +1,23 @@
 import { EditorError } from '../base/errors.ts';
 import { beginVisit } from '../offline/client.ts';
-import type { DeviceChoice, DeviceReport, EditRequest, EditView, EngineEvent, Opened } from '../worker/api.ts';
+import type { DeviceChoice, DeviceReport, EditRequest, EditView, Opened } from '../worker/api.ts';
 import { stampOf } from '../worker/api-locate.ts';
 import { EngineClient } from '../worker/client.ts';
 import { Announcer } from './announcer.svelte.ts';
 import { Ask } from './ask.svelte.ts';
 import { Comparing } from './comparing.svelte.ts';
 import { Composer } from './composer.svelte.ts';
+import { hear } from './hearing.ts';
 import { Job } from './job.svelte.ts';
 import { Keeping } from './keeping.svelte.ts';
 import { language } from './language.svelte.ts';
 import { Locating } from './locating.svelte.ts';
 import { LoadingMark } from './loading-mark.ts';
-import { stoppedWithDevice } from './losses.ts';
 import { Making } from './making.svelte.ts';
 import { NoticeBoard } from './notices.svelte.ts';
 import { newsOf } from './opening-news.ts';
 import { OwnWords } from './own-words.svelte.ts';
-import { findStorage, type Preferences } from './preferences.svelte.ts';
+import { findStorages, type Preferences } from './preferences.svelte.ts';
 import { Reader } from './reader.ts';
 import { toDraft, type Draft } from './request.ts';
 import type { Remedy } from './remedies.ts';
@@ -48,7 +48,7 @@ export class Session {
   readonly own = new OwnWords();
   readonly keeping = new Keeping(() => this.#client.persist());
   readonly #reader: Reader;
-  readonly #mark = new LoadingMark(findStorage());
+  readonly #mark = new LoadingMark(findStorages().local);
   #deaths: number[] = [];
 
   phase = $state<'opening' | 'ready' | 'failed'>('opening');
@@ -69,7 +69,7 @@ export class Session {
     const onTenth = (kind: JobKind) => (stage: Stage, tenths: number) => this.announcer.tenth(kind, stage, tenths);
     this.#preferences = preferences;
     this.#client = new EngineClient(
-      (event) => this.#hear(event),
+      (event) => hear(this, this.#reader, event),
       () => this.#revive(),
     );
     this.opening = new Job('open', onTenth('open'));
@@ -86,7 +86,8 @@ export class Session {
     this.comparing = new Comparing(this.#client, prompt, () => stampOf(this.stack.edits));
     this.stack = new Stack(this.#client, {
       onLeave: () => this.#reader.leaveStack(),
-      onArrive: () => this.#reader.restack(),
+      // While there is no model, nobody can be asked: all is read when there is one.
+      onArrive: () => this.phase === 'ready' && this.#reader.restack(),
     });
     this.#reader = new Reader(this);
     this.making = new Making({
@@ -103,6 +104,9 @@ export class Session {
   async open(choice: DeviceChoice = this.#preferences.device): Promise<void> {
     this.#preferences.set({ device: choice });
     this.making.cancel();
+    // Whatever runs there: its model is about to go.
+    while (this.locating.cancel());
+    this.notices.clear();
     await this.#open();
   }
 
@@ -136,9 +140,12 @@ export class Session {
     void this.making.work();
   }
 
-  /** Stops opening; the page stays as it is and can open again. */
+  /** Stops opening. There is no model then: the one before has made room for it. */
   stopOpening(): void {
-    if (this.opening.cancel()) this.phase = this.opened ? 'ready' : 'failed';
+    if (!this.opening.cancel()) return;
+    this.phase = 'failed';
+    this.notices.clear();
+    this.announcer.result(language.say.opening.stopped);
   }
 
   /** Fills the form with an example or an earlier request; the person's own words are kept aside. */
@@ -206,29 +213,6 @@ export class Session {
     Object.assign(this.composer, { target, subject });
   }
 
-  #hear(event: EngineEvent): void {
-    const { notice } = language.say;
-    if (event.kind === 'device-lost') this.notices.tell(notice.deviceLost(stoppedWithDevice(this)), 'warning');
-    if (event.kind === 'preparing' && event.progress.stage === 'covariance') {
-      this.prepared = event.progress.done / Math.max(1, event.progress.total);
-    }
-    if (event.kind === 'prepared') this.prepared = 'all';
-    if (event.kind === 'not-kept') {
-      const { found, advice } = language.say.error.refusal(event.refusal);
-      this.keeping.kept = { ok: false, refusal: event.refusal };
-      this.notices.tell(notice.notKept(found, advice), 'warning');
-    }
-    if (event.kind === 'store-blocked') this.notices.tell(notice.storeBlocked, 'warning');
-    if (event.kind === 'stack') this.#reader.takeStack(event.edits);
-    if (event.kind === 'device-rebuilt') {
-      this.device = event.device;
-      this.notices.tell(notice.deviceRebuilt(this.locating.wasLost ? 'locate' : null), 'news');
-      this.#reader.afresh();
-      // What was asked of the stack while there was no device has failed.
-      if (this.stack.error) void this.stack.reload();
-    }
-  }
-
   /** The worker has died: another one opens the same model, unless that has just been tried. */
   #revive(): void {
     const { notice } = language.say;
@@ -245,7 +229,7 @@ export class Session {
     }
     void this.#open().then(() => {
       if (this.phase !== 'ready') return;
-      const isSaved = this.stack.edits.some(
+      const isSaved = this.opened?.edits.some(
         ({ proof, requests }) => proof.requests.length === 0 && requests[0].target === lost,
       );
       if (isSaved) this.making.clear();

@@ -1,4 +1,4 @@
-import { toEditorError, type EditorError } from '../base/errors.ts';
+import { EditorError, toEditorError } from '../base/errors.ts';
 import type { EditView, StackEntry } from '../worker/api.ts';
 import type { Act, Entries, StackHistory, Turn } from '../worker/api-stack.ts';
 import { caughtUp, isIn, NO_HISTORY, recorded, redone, undone } from '../worker/api-stack.ts';
@@ -19,8 +19,8 @@ export type StackClient = Pick<EngineClient, 'edits' | 'arrange'>;
 export class Stack {
   readonly #client: StackClient;
   readonly #listener: StackListener;
-  /** What the engine is to be told next; null when it knows. */
-  #wanted: { readonly entries: Entries; readonly gone: readonly string[] } | null = null;
+  /** What the engine is to be told next, as soon as there is one; null when it knows. */
+  #wanted = $state.raw<Wanted | null>(null);
   #telling = $state.raw<Promise<void> | null>(null);
   /** Edits as they were shown last: one that comes back is shown at once. */
   #seen: readonly EditView[] = [];
@@ -42,15 +42,20 @@ export class Stack {
     return entriesOf(this.edits);
   }
 
-  /** Begins with the edits of a model that was just opened, and the way back from there. */
+  /**
+   * Begins with the edits of a model that was just opened, and the way back from there. What was done while there was none
+   * stays done: the engine waits with it, or is told now, and answers with the edits as they are then.
+   */
   start(edits: readonly EditView[], history: StackHistory): void {
-    Object.assign(this, { edits, history, error: null });
+    this.error = null;
+    if (!this.busy) Object.assign(this, { edits, history });
+    else if (this.#wanted) void this.#tell(this.#wanted.entries);
   }
 
   /** Takes what the engine tells by itself: another tab has changed something, or a check was finished. */
   take(edits: readonly EditView[]): void {
-    // What is being told is answered with the edits as they are then.
-    if (this.#telling) return;
+    // What is being told, or will be, is answered with the edits as they are then.
+    if (this.busy) return;
     this.#adopt(edits);
     this.#listener.onArrive();
   }
@@ -60,9 +65,9 @@ export class Stack {
     await this.#try('list edits', async () => this.take(await this.#client.edits()));
   }
 
-  /** Whether a change is on its way to the engine, or to where it is kept. */
+  /** Whether a change is on its way to the engine, or to where it is kept, or waits until there is an engine. */
   get busy(): boolean {
-    return this.#telling !== null;
+    return this.#telling !== null || this.#wanted !== null;
   }
 
   /** Takes in an edit that was made, in its old place if it was made again; or null for one that wasn't. */
@@ -164,14 +169,16 @@ export class Stack {
   async #tellAll(): Promise<void> {
     await this.#try('arrange edits', async () => {
       while (this.#wanted) {
-        const { entries, gone } = this.#wanted;
+        const wanted = this.#wanted;
+        const { entries } = wanted;
         this.#wanted = null;
-        const told = this.#client.arrange({ entries, gone, history: this.history });
+        const told = this.#client.arrange({ ...wanted, history: this.history });
         // From here on it counts: what is asked next is answered with it, and need not wait until it is kept. But for an edit
         // that this page has never shown: that is fetched from where it is kept.
         const isHere = entries.every(({ id }) => isIn(this.#seen, id));
         if (isHere) this.#listener.onArrive();
-        const edits = await told;
+        const edits = await told.catch((error: unknown) => this.#putBack(wanted, error));
+        if (!edits) return;
         if (this.#wanted) continue;
         this.#adopt(edits, entries);
         if (!isHere || JSON.stringify(entriesOf(edits)) !== JSON.stringify(entries)) this.#listener.onArrive();
@@ -179,12 +186,24 @@ export class Stack {
     });
   }
 
+  /**
+   * What there was no engine to hear is told when there is one again.
+   *
+   * @throws `error` where that is not why it was in vain
+   */
+  #putBack(told: Wanted, error: unknown): null {
+    const { entries, gone } = this.#wanted ?? told;
+    const isAway = error instanceof EditorError && AWAY.has(error.code);
+    this.#wanted = isAway ? { entries, gone: [...told.gone, ...gone].filter((id) => !isIn(entries, id)) } : null;
+    if (!isAway) throw error;
+    return null;
+  }
+
   async #try(what: string, call: () => Promise<void>): Promise<void> {
     try {
       await call();
       this.error = null;
     } catch (thrown) {
-      this.#wanted = null;
       const error = toEditorError(thrown, what);
       if (error.code !== 'aborted') this.error = error;
     }
@@ -192,6 +211,15 @@ export class Stack {
 }
 
 // ---
+
+/** A state that the engine is to be told, and what isn't in it any more. */
+interface Wanted {
+  readonly entries: Entries;
+  readonly gone: readonly string[];
+}
+
+/** Errors that mean that no engine has heard. */
+const AWAY: ReadonlySet<string> = new Set(['no-device', 'worker-died']);
 
 function entriesOf(edits: readonly EditView[]): Entries {
   return edits.map(({ id, on, alpha }) => ({ id, on, alpha }));

@@ -1,3 +1,4 @@
+import type { ErrorRecord } from '../base/errors.ts';
 import type { Progress } from '../base/tasks.ts';
 import type { DeviceChoice, DeviceReason } from '../device/open.ts';
 import type { Edit, LeftOut, StackEntry } from '../edit/record.ts';
@@ -193,6 +194,8 @@ export interface Comparison {
 export type EngineEvent =
   | { readonly kind: 'device-lost'; readonly detail: string }
   | { readonly kind: 'device-rebuilt'; readonly device: DeviceReport }
+  /** A device that went away could not be opened again: no model is open. */
+  | { readonly kind: 'device-failed'; readonly error: ErrorRecord }
   /** The browser keeps nothing more: the name of its refusal. */
   | { readonly kind: 'not-kept'; readonly refusal: string }
   /** Another tab, with an older version of this page, holds the store: opening waits for it. */

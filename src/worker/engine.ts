@@ -60,7 +60,11 @@ export class Engine extends LocateEngine implements EngineApi {
   }
 
   open(choice: DeviceChoice, tab: string, job: number, onProgress: OnProgress): Promise<Opened> {
-    return this.jobs.run(job, onProgress, (watch) => this.#exclusive(() => this.#reopen(choice, tab, watch)));
+    return this.jobs.run(job, onProgress, (watch) => {
+      const opened = this.#exclusive(() => this.#reopen(choice, tab, watch));
+      this.rebuilt = opened.then(ignore, ignore);
+      return opened;
+    });
   }
 
   async tokenize(text: string): Promise<readonly TokenView[]> {
@@ -121,12 +125,14 @@ export class Engine extends LocateEngine implements EngineApi {
   }
 
   async edits(): Promise<readonly EditView[]> {
+    await this.#settled();
     return this.#stack.views();
   }
 
   async arrange(arrangement: Arrangement): Promise<readonly EditView[]> {
+    await this.#settled();
     await this.#stack.arrange(arrangement);
-    return this.edits();
+    return this.#stack.views();
   }
 
   // --- what the calls above are made of
@@ -137,6 +143,12 @@ export class Engine extends LocateEngine implements EngineApi {
 
   get #stack(): EditStack {
     return this.#requireOpen().stack;
+  }
+
+  /** Resolves once no model is being opened any more: what is asked of the stack meanwhile is asked of the next one. */
+  async #settled(): Promise<void> {
+    let last: unknown;
+    while (last !== this.rebuilt) await (last = this.rebuilt);
   }
 
   #requireOpen() {
@@ -194,7 +206,13 @@ export class Engine extends LocateEngine implements EngineApi {
       const report = this.#losses > 1 ? { ...device, reason: 'lost' as const, detail } : device;
       this.#tell({ kind: 'device-rebuilt', device: report });
     } catch (error) {
-      this.#tell({ kind: 'device-lost', detail: toEditorError(error, 'open the device again').message });
+      this.#tell({ kind: 'device-failed', error: toEditorError(error, 'open the device again').toRecord() });
     }
   }
+}
+
+// ---
+
+function ignore(): void {
+  // Whoever asked for it hears how it ended.
 }

@@ -31,7 +31,7 @@ export abstract class LocateEngine implements LocateApi {
   /** @throws EditorError `no-device` where no model is open */
   protected abstract get studio(): Studio;
 
-  /** Resolves once a device that went away is back, or can't be; at once where none has. */
+  /** Resolves once the model that is being opened is open, or can't be, also after its device went away; else at once. */
   protected abstract readonly rebuilt: Promise<void>;
 
   /** A version by what makes it so: taken at once, so that both belong together. */
@@ -109,7 +109,7 @@ export abstract class LocateEngine implements LocateApi {
     return findSets(this.studio);
   }
 
-  /** A question that is asked again right after the device went away waits until it is back. */
+  /** A question that is asked while the model is being opened, or right after its device went away, waits until it is back. */
   #ask<T>(job: number, onProgress: OnProgress, work: (watch: Watch) => Promise<T>): Promise<T> {
     return this.jobs.run(job, onProgress, async (watch) => {
       await this.rebuilt;

@@ -8,13 +8,17 @@ let stamp: string;
 let asked: string[];
 /** Keeps an answer waiting until it is released. */
 let hold: Promise<void>;
+/** Keeps the bars of a prompt waiting. */
+let holdBars: (prompt: string) => Promise<void>;
 
 const nameOf = (version: string) => (version === 'original' || stamp === '' ? 'untouched' : stamp);
 
 const client: AskClient = {
   tokenize: async () => [],
-  predict: async (_prompt, version) => {
+  predict: async (prompt, version, _count, { signal } = {}) => {
     asked.push(`bars ${nameOf(version)}`);
+    await holdBars(prompt);
+    if (signal?.aborted) throw new EditorError('aborted', 'predict', 'it was stopped', 'ask again');
     return { tokens: [], editedToken: 0, limit: 128, top: [{ id: 0, text: nameOf(version), probability: 1 }] };
   },
   generate: async (_prompt, version, _most, _sampling, onToken, { signal } = {}) => {
@@ -44,6 +48,7 @@ beforeEach(() => {
   stamp = '';
   asked = [];
   hold = Promise.resolve();
+  holdBars = () => Promise.resolve();
 });
 
 describe('going back and forth between edits', () => {
@@ -101,4 +106,25 @@ describe('going back and forth between edits', () => {
     expect(await restacked(ask, 'a·1')).toEqual(['bars a·1', 'text a·1']);
     expect(ask.shown?.text).toBe(' says a·1.');
   });
+});
+
+test('a drag waits for the bars of a new prompt, also when the old one’s were given up for them', async () => {
+  const ask = await openPage();
+  stamp = 'a·1';
+  const release: Record<string, () => void> = {};
+  holdBars = (prompt) => new Promise((resolve) => (release[prompt] = resolve));
+  ask.prompt = 'old';
+  const old = ask.refresh();
+  ask.prompt = 'new';
+  const read = ask.refresh();
+  release['old']();
+  expect(await old).toBe(false);
+  // The stack changes under the bars: they still arrive, and are followed by those of the stack as it is then.
+  stamp = 'a·0.5';
+  ask.leave();
+  expect(ask.restack()).toBe(read);
+  holdBars = () => Promise.resolve();
+  release['new']();
+  expect(await read).toBe(true);
+  expect(ask.shown?.prediction.top[0].text).toBe('a·0.5');
 });

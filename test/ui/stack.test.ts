@@ -1,9 +1,11 @@
 import 'fake-indexeddb/auto';
 import { describe, expect, test } from 'vitest';
+import { EditorError } from '../../src/base/errors.ts';
 import { saveEdit } from '../../src/edit/library.ts';
 import type { Edit } from '../../src/edit/record.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { Stack } from '../../src/ui/stack.svelte.ts';
+import type { EditStack } from '../../src/worker/stack.ts';
 import { idsOf, keptEdit, openTab } from '../support/kept-edit.ts';
 
 // The stack of the page over that of the worker: all but the border between them.
@@ -22,12 +24,15 @@ async function storeOf(...edits: Edit[]): Promise<string> {
 async function openPage(name: string, tab: string) {
   const told: string[][] = [];
   const heard: string[] = [];
+  /** Resolves when there is one to be told; rejects where there is none. */
+  const engine: { isOpen: Promise<void> } = { isOpen: Promise.resolve() };
   const { stack: kept, database } = await openTab(name, tab, () => page.take(kept.views()));
   const page = new Stack(
     {
       edits: () => Promise.resolve(kept.views()),
       arrange: async (arrangement) => {
         const { entries } = arrangement;
+        await engine.isOpen;
         told.push(entries.map(({ id, on, alpha }) => `${id} ${on ? alpha : 'off'}`));
         await kept.arrange(structuredClone(arrangement));
         return structuredClone(kept.views());
@@ -41,7 +46,7 @@ async function openPage(name: string, tab: string) {
     await kept.reread();
     await page.admit(kept.views().find(({ id }) => id === edit.id) ?? null, edit.replaces);
   };
-  return { page, kept, told, heard, make };
+  return { page, kept, told, heard, make, engine };
 }
 
 const shown = (page: Stack) => page.edits.map(({ id, on, alpha }) => `${id} ${on ? alpha : 'off'}`);
@@ -162,6 +167,50 @@ describe('the engine', () => {
     expect(page.error?.code).toBe('invalid-input');
     await page.reload();
     expect([page.error, shown(page)]).toEqual([null, ['a 1']]);
+    kept.dispose();
+  });
+});
+
+describe('what is done while the model is being opened', () => {
+  const noModel = new EditorError('no-device', 'answer', 'no model is open', 'open a model first');
+
+  /** As the page does it when a model has been opened. */
+  const reopened = (page: Stack, kept: EditStack) => page.start(kept.views(), structuredClone(kept.history));
+
+  test('is told to the engine that waits with it, and is not overwritten by what was opened', async () => {
+    const { page, kept, engine } = await openPage(await storeOf(a, b), 'one');
+    let open = () => {};
+    engine.isOpen = new Promise((resolve) => (open = resolve));
+    const act = page.dose('a', 0.5);
+    reopened(page, kept);
+    expect(shown(page)).toEqual(['a 0.5', 'b 1']);
+    open();
+    await act;
+    expect([shown(page), idsOf(kept)]).toEqual([
+      ['a 0.5', 'b 1'],
+      ['a 0.5', 'b 1'],
+    ]);
+    await page.undo();
+    expect(idsOf(kept)).toEqual(['a 1', 'b 1']);
+    kept.dispose();
+  });
+
+  test.each(['no-device', 'worker-died'] as const)('is told later where there is no engine (%s)', async (code) => {
+    const { page, kept, engine, told } = await openPage(await storeOf(a, b), 'one');
+    const { what, found, advice } = noModel;
+    engine.isOpen = Promise.reject(new EditorError(code, what, found, advice));
+    await page.remove('b');
+    await page.switch('a', false);
+    expect([page.error, page.busy, shown(page), idsOf(kept)]).toEqual([null, true, ['a off'], ['a 1', 'b 1']]);
+    page.take(kept.views());
+    expect(shown(page)).toEqual(['a off']);
+    engine.isOpen = Promise.resolve();
+    reopened(page, kept);
+    await expect.poll(() => page.busy).toBe(false);
+    expect([shown(page), idsOf(kept), told.at(-1)]).toEqual([['a off'], ['a off'], ['a off']]);
+    await page.undo();
+    await page.undo();
+    expect(idsOf(kept)).toEqual(['a 1', 'b 1']);
     kept.dispose();
   });
 });
