@@ -239,7 +239,11 @@ export class EngineClient {
       watch?.signal?.addEventListener('abort', onAbort, { once: true });
       this.#pending.add(pending);
       this.#engine()
-        .then((engine) => send(engine, job, onProgress))
+        .then((engine) => {
+          // An abort that came before the call would find nothing to stop.
+          if (watch?.signal?.aborted) throw abortError(what);
+          return send(engine, job, onProgress);
+        })
         .then((outcome) => resolve(unpack(outcome)))
         .catch(reject)
         .finally(() => {
