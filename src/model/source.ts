@@ -53,7 +53,8 @@ export function httpSource(base: string, options: HttpSourceOptions): ModelSourc
     const due = Object.hasOwn(expected, file) ? expected[file] : undefined;
 
     const find = async (): Promise<ByteFile | undefined> => {
-      const kept = await store.open(key, (start, end) => downloadRange(url, start, end, { ...patient, name: file }));
+      const mending = { ...patient, ...(watch?.signal && { signal: watch.signal }), name: file };
+      const kept = await store.open(key, (start, end) => downloadRange(url, start, end, mending));
       if (kept && (due === undefined || kept.hash === (await combineHashes(due.chunks))))
         return { ...kept, name: file };
       if (await store.canDoWithout(key, folder)) throw missingFile(name, file);
