@@ -11,8 +11,11 @@ afterEach(() => vi.unstubAllGlobals());
 function startClient() {
   const asked: string[] = [];
   const { port1, port2 } = new MessageChannel();
-  const note = (name: string) => () => Promise.resolve(void asked.push(name) ?? null);
-  const engine = new Proxy({}, { get: (_, name) => note(String(name)) }) as EngineApi;
+  const answer = (name: string) => () => {
+    asked.push(name);
+    return Promise.resolve(null);
+  };
+  const engine = new Proxy({}, { get: (_, name) => answer(String(name)) }) as EngineApi;
   // What waits in a port is delivered once somebody listens, as with a worker whose script still loads.
   const worker = Object.assign(port1, { terminate: () => port1.close() });
   vi.stubGlobal('Worker', function () {
