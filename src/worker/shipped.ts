@@ -2,7 +2,7 @@ import { EditorError } from '../base/errors.ts';
 import { fingerprintsOf, versionLock } from '../model/kept-files.ts';
 import { forgetOtherReleases, keptSource, keptVersions, noteRelease, type KeptVersion } from '../model/kept-source.ts';
 import { httpSource, makeSource, type ModelSource } from '../model/source.ts';
-import type { FileStore } from '../store/files.ts';
+import type { Expected, FileStore } from '../store/files.ts';
 import { hold } from '../store/locks.ts';
 
 /** Where the shipped model lies, beside the page's scripts, and which version of it this page was built with. */
@@ -23,7 +23,7 @@ export interface ShippedModel {
  */
 export function shippedModel(store: FileStore, canDoWithout: boolean): ShippedModel {
   const { name, path, revision } = SHIPPED;
-  const expected = __SHIPPED_FILES__;
+  const expected = pinned();
   // The worker's own address: a build may lie anywhere, the model lies beside its folder of scripts.
   const base = new URL(path, globalThis.location.href).href;
   const served = httpSource(base, { name, revision, store, expected, ...(canDoWithout && { pauses: [1000] }) });
@@ -55,7 +55,7 @@ export function isOwn({ revision }: Pick<KeptVersion, 'revision'>): boolean {
 
 /** A model that an earlier visit has kept. Where it counts as this page's own version, it must have its weights. */
 export async function keptModel(store: FileStore, version: KeptVersion): Promise<ModelSource> {
-  const all = isOwn(version) ? await fingerprintsOf(__SHIPPED_FILES__) : {};
+  const all = isOwn(version) ? await fingerprintsOf(pinned()) : {};
   const weights = Object.fromEntries(Object.entries(all).filter(([file]) => file.endsWith('.safetensors')));
   return keptSource(store, SHIPPED.name, version.revision, weights);
 }
@@ -66,5 +66,10 @@ export function isOutOfReach(error: unknown): boolean {
 }
 
 // ---
+
+/** What every file of it must be. The build puts a long list here: once is enough. */
+function pinned(): Readonly<Record<string, Expected>> {
+  return __SHIPPED_FILES__;
+}
 
 const OUT_OF_REACH: ReadonlySet<string> = new Set(['network', 'missing-file', 'hash-mismatch']);
