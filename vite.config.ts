@@ -8,6 +8,8 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import type { PageFile } from './src/offline/files.ts';
 import { HEADERS } from './src/offline/headers.ts';
+import type { Expected } from './src/store/files.ts';
+import { CHUNK_BYTES } from './src/store/hash.ts';
 
 const { 'Content-Security-Policy': policy, ...isolation } = HEADERS;
 
@@ -63,8 +65,28 @@ const README_PICTURE = 'screenshot.png';
 
 /** Names the version of the shipped model, so that browsers which keep an older one fetch it anew. */
 function shippedRevision(): string {
-  const weights = 'public/models/hearth/model.safetensors';
-  return existsSync(weights) ? createHash('sha256').update(readFileSync(weights)).digest('hex').slice(0, 16) : 'none';
+  const weights = join(SHIPPED, 'model.safetensors');
+  return existsSync(weights) ? sha256(readFileSync(weights)).slice(0, 16) : 'none';
+}
+
+/** What every file of the shipped model is: the built page takes nothing else for it. */
+function shippedFiles(): Record<string, Expected> {
+  const files = existsSync(SHIPPED) ? readdirSync(SHIPPED).sort() : [];
+  return Object.fromEntries(
+    files.map((file) => {
+      const content = readFileSync(join(SHIPPED, file));
+      const chunks = Array.from({ length: Math.ceil(content.length / CHUNK_BYTES) }, (_, index) =>
+        sha256(content.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES)),
+      );
+      return [file, { bytes: content.length, chunks }];
+    }),
+  );
+}
+
+const SHIPPED = 'public/models/hearth';
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 function appVersion(): string {
@@ -90,7 +112,7 @@ const project = (name: string, include: string, options: Record<string, unknown>
   test: { name, include: [`test/**/*${include}`], environment: 'node', root: '.', ...options },
 });
 
-export default defineConfig(({ mode }) => ({
+export default defineConfig(({ mode, command }) => ({
   root: 'src',
   publicDir: '../public',
   base: './',
@@ -100,6 +122,7 @@ export default defineConfig(({ mode }) => ({
   plugins: [svelte(), ...(mode === 'headless' ? [] : [offline()])],
   define: {
     __SHIPPED_REVISION__: JSON.stringify(shippedRevision()),
+    __SHIPPED_FILES__: JSON.stringify(command === 'build' ? shippedFiles() : {}),
     __APP_VERSION__: JSON.stringify(appVersion()),
   },
   worker: { format: 'es' as const },

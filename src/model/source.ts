@@ -2,11 +2,13 @@ import { EditorError } from '../base/errors.ts';
 import { memoize, type Watch } from '../base/tasks.ts';
 import { type ByteFile, type Bytes, memoryFile } from '../store/byte-file.ts';
 import { memoryDatabase } from '../store/database.ts';
+import type { Refetch } from '../store/chunks.ts';
 import { download, type DownloadOptions, downloadRange } from '../store/download.ts';
 import { createFileStore, type Expected, type FileStore } from '../store/files.ts';
 import { combineHashes } from '../store/hash.ts';
 import { parseJson } from '../store/json.ts';
 import { exclusively } from '../store/locks.ts';
+import { fileKey, folderKey, openKept, shortHash } from './kept-files.ts';
 
 /** Where a model comes from: a folder in Hugging Face layout, wherever it lies. */
 export interface ModelSource {
@@ -30,7 +32,10 @@ export interface HttpSourceOptions extends Pick<DownloadOptions, 'pauses' | 'pat
   readonly revision?: string;
   /** Where files are kept; without it, in memory for as long as the source lives. */
   readonly store?: FileStore;
-  /** What files must be, where it is known: every part is checked when it comes. */
+  /**
+   * What files must be, where it is known: every part is checked when it comes, what is kept counts only if it is that, and
+   * none of them may be missing.
+   */
   readonly expected?: Readonly<Record<string, Expected>>;
 }
 
@@ -47,16 +52,20 @@ export function httpSource(base: string, options: HttpSourceOptions): ModelSourc
 
   const bring = memoize(async (file: string): Promise<ByteFile> => {
     const watch = watching;
-    const folder = folderKey(name, revision);
-    const key = folder + file;
-    const url = `${base.replace(/\/$/, '')}/${file.split('/').map(encodeURIComponent).join('/')}`;
     const due = Object.hasOwn(expected, file) ? expected[file] : undefined;
+    const hash = due && (await combineHashes(due.chunks));
+    const folder = folderKey(name, revision);
+    const key = fileKey(folder, file, hash);
+    const path = file.split('/').map(encodeURIComponent).join('/');
+    // What stands between here and the server may keep files of other releases: the question makes this one another.
+    const url = `${base.replace(/\/$/, '')}/${path}${hash ? `?${shortHash(hash)}` : ''}`;
 
     const find = async (): Promise<ByteFile | undefined> => {
-      const kept = await store.open(key, (start, end) => downloadRange(url, start, end, { ...patient, name: file }));
-      if (kept && (due === undefined || kept.hash === (await combineHashes(due.chunks))))
-        return { ...kept, name: file };
-      if (await store.canDoWithout(key, folder)) throw missingFile(name, file);
+      const mending = { ...patient, ...(watch?.signal && { signal: watch.signal }), name: file };
+      const refetch: Refetch = (start, end) => downloadRange(url, start, end, mending);
+      const kept = await openKept(store, folder, file, hash, refetch);
+      if (kept) return kept;
+      if (due === undefined && (await store.canDoWithout(key, folder))) throw missingFile(name, file);
       return undefined;
     };
 
@@ -65,6 +74,7 @@ export function httpSource(base: string, options: HttpSourceOptions): ModelSourc
       try {
         await download(url, writer, { ...watch, ...patient, name: file });
       } catch (error) {
+        if (due !== undefined) throw notAsExpected(error, file);
         if (error instanceof EditorError && error.code === 'missing-file') await store.noteMissing(key);
         throw error;
       }
@@ -120,12 +130,26 @@ export function makeSource(who: Pick<ModelSource, 'name' | 'revision'>, open: Mo
   };
 }
 
-/** What the keys of a version's files begin with in a file store. */
-export function folderKey(name: string, revision = ''): string {
-  return `${name}@${revision}/`;
-}
-
 /** The error of a file that a model doesn't have. */
 export function missingFile(name: string, file: string): EditorError {
   return new EditorError('missing-file', `open ${name}`, `it has no ${file}`, 'give all files of the model', { file });
+}
+
+// ---
+
+/**
+ * The error of a server that has something else, or nothing, where a file is known to belong: it isn't one that the model can
+ * do without.
+ */
+function notAsExpected(error: unknown, file: string): unknown {
+  if (!(error instanceof EditorError)) return error;
+  const { code, what, found, values } = error;
+  if (code === 'missing-file') {
+    const advice = 'check the connection, and whether this network asks for a login, and load the page again';
+    return new EditorError('network', what, found, advice, values, { cause: error });
+  }
+  if (code !== 'hash-mismatch') return error;
+  const other = `the server has another ${file} than this page was made with: ${found}`;
+  const advice = 'a newer release of this page may be out: update the page, or load it again';
+  return new EditorError('hash-mismatch', what, other, advice, { ...values, release: 'other' }, { cause: error });
 }

@@ -1,5 +1,8 @@
-/** What the page tells the service worker: the model is open; the person wants the version that waits. */
-export type Tidings = 'opened' | 'take-over';
+/**
+ * What the page tells the service worker: the model is open, in a page whose first script has this address; the person wants
+ * the version that waits. The address tells versions apart: it holds a hash of all that the script may ask for.
+ */
+export type Tidings = { readonly opened: string } | 'take-over';
 
 /** One stay on the page, as far as the service worker is concerned. */
 export interface Visit {
@@ -23,7 +26,8 @@ export function beginVisit(onUpdate: (update: () => void) => void): Visit {
   void registered.then((registration) => registration && watchUpdates(registration, onUpdate));
   return {
     begun: begin(registered),
-    opened: () => void registered.then((registration) => tell(registration?.active, 'opened')),
+    // Which may be of a later version than this page.
+    opened: () => void registered.then((found) => tell(found?.active, { opened: ownScript() })),
   };
 }
 
@@ -53,6 +57,11 @@ async function register(container: ServiceWorkerContainer): Promise<ServiceWorke
 
 function tell(worker: ServiceWorker | null | undefined, tidings: Tidings): void {
   worker?.postMessage(tidings);
+}
+
+/** Address of the page's first script; extensions may have put others before it, but no modules. */
+function ownScript(): string {
+  return document.querySelector<HTMLScriptElement>('script[type="module"]')?.src ?? '';
 }
 
 async function begin(registered: Promise<ServiceWorkerRegistration | null>): Promise<void> {

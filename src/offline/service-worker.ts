@@ -31,10 +31,16 @@ self.addEventListener('fetch', (event) => {
 self.addEventListener('message', (event) => {
   const tidings = event.data as Tidings;
   if (tidings === 'take-over') event.waitUntil(self.skipWaiting());
-  if (tidings === 'opened') event.waitUntil(fetchMissing(true).then(tidy));
+  else if (isOwn(tidings)) event.waitUntil(fetchMissing(true).then(tidy));
 });
 
 // ---
+
+/** Whether a page of this version speaks. One of another version needs its own files as long as it is open. */
+function isOwn({ opened }: Exclude<Tidings, string>): boolean {
+  // Pages of the first version don't tell which one they are.
+  return typeof opened === 'string' && byPath.has(pathOf(opened, scope) ?? '');
+}
 
 /** One cache for all versions, and another for each folder of a host that has the page in several. */
 function openCache(): Promise<Cache> {

@@ -52,7 +52,8 @@ export class EngineClient {
   readonly #onDeath: () => void;
   #worker: Worker | null = null;
   #remote: Remote<PackedEngine> | null = null;
-  readonly #pending = new Set<Pending>();
+  /** How to answer the calls that wait when the worker dies. */
+  readonly #pending = new Set<(error: unknown) => void>();
   #jobs = 0;
 
   constructor(onEvent: (event: EngineEvent) => void, onDeath: () => void) {
@@ -217,7 +218,7 @@ export class EngineClient {
     this.#worker?.terminate();
     this.#worker = null;
     this.#remote = null;
-    for (const { reject } of this.#pending) reject(workerDied(detail));
+    for (const reject of this.#pending) reject(workerDied(detail));
     this.#pending.clear();
   }
 
@@ -230,29 +231,25 @@ export class EngineClient {
     const job = ++this.#jobs;
     const onProgress = watch?.progress ? proxy(watch.progress) : null;
     return new Promise<T>((resolve, reject) => {
-      const pending: Pending = { reject };
       const onAbort = () => {
         reject(abortError(what));
         void this.#remote?.abort(job);
       };
       if (watch?.signal?.aborted) return reject(abortError(what));
       watch?.signal?.addEventListener('abort', onAbort, { once: true });
-      this.#pending.add(pending);
+      this.#pending.add(reject);
       this.#engine()
-        .then((engine) => send(engine, job, onProgress))
+        .then((engine) => {
+          // An abort that came before the call would find nothing to stop.
+          if (watch?.signal?.aborted) throw abortError(what);
+          return send(engine, job, onProgress);
+        })
         .then((outcome) => resolve(unpack(outcome)))
         .catch(reject)
         .finally(() => {
-          this.#pending.delete(pending);
+          this.#pending.delete(reject);
           watch?.signal?.removeEventListener('abort', onAbort);
         });
     });
   }
-}
-
-// ---
-
-/** A call that waits for its answer. */
-interface Pending {
-  readonly reject: (error: unknown) => void;
 }

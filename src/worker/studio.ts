@@ -7,18 +7,15 @@ import type { Corpus } from '../edit/moments.ts';
 import { SET_FILES } from '../locate/set-file.ts';
 import { describeModel } from '../model/architectures/index.ts';
 import { largestParameter } from '../model/description.ts';
-import { keptSource, keptVersions } from '../model/kept-source.ts';
 import { loadModel } from '../model/load.ts';
 import type { Model } from '../model/model.ts';
 import { checkDevice, type CheckResult } from '../model/selfcheck.ts';
-import { httpSource, ifThere, type ModelSource } from '../model/source.ts';
+import { ifThere, type ModelSource } from '../model/source.ts';
 import { memoryDatabase, openDatabase, withFallback, type Database, type Neighbors } from '../store/database.ts';
 import { createFileStore, isPersistent, type FileStore } from '../store/files.ts';
 import { shareDownloads } from '../store/share.ts';
 import type { DeviceChoice, DeviceReport, Example, Kept } from './api.ts';
-
-/** Where the shipped model lies, beside the page's scripts, and which version of it this page was built with. */
-const SHIPPED = { name: 'hearth', path: '../models/hearth/', revision: __SHIPPED_REVISION__ };
+import { isOutOfReach, isOwn, keptModel, keptModels, shippedModel } from './shipped.ts';
 
 /** An open model with all that belongs to it. */
 export interface Studio {
@@ -80,24 +77,25 @@ async function openReachable(
   choice: DeviceChoice,
   watch: Watch,
 ): Promise<OpenModel & Pick<Studio, 'earlier'>> {
-  const others = (await keptVersions(files, SHIPPED.name)).filter(({ revision }) => revision !== SHIPPED.revision);
-  const whole = others.filter(({ isWhole }) => isWhole);
+  const kept = await keptModels(files);
+  const { source, settle } = shippedModel(files, kept.length > 0);
   try {
-    return { ...(await openModel(shippedSource(files, whole.length > 0), database, choice, watch)), earlier: null };
+    const opened = await openModel(source, database, choice, watch);
+    // A store that refuses is told elsewhere; this visit works without it.
+    await settle().catch(() => undefined);
+    return { ...opened, earlier: null };
   } catch (error) {
     if (!isOutOfReach(error)) throw error;
-    for (const { revision, savedAt } of whole) {
-      const source = keptSource(files, SHIPPED.name, revision);
-      const opened = await ifThere(openModel(source, database, choice, watch));
-      if (opened) return { ...opened, earlier: savedAt };
+    for (const version of kept) {
+      const opened = await openModel(await keptModel(files, version), database, choice, watch).catch(
+        (each: unknown) => {
+          if (!isOutOfReach(each)) throw each;
+        },
+      );
+      if (opened) return { ...opened, earlier: isOwn(version) ? null : version.savedAt };
     }
     throw error;
   }
-}
-
-/** Whether the network, or the host, doesn't give what it should: another time it may. */
-function isOutOfReach(error: unknown): boolean {
-  return error instanceof EditorError && (error.code === 'network' || error.code === 'missing-file');
 }
 
 async function openModel(
@@ -163,14 +161,6 @@ async function readCompanions(
     examples: ((await ifThere(source.readJson('examples.json', watch))) ?? []) as Example[],
     companion: (file) => ifThere(source.readJson(file)),
   };
-}
-
-/** @param canDoWithout an earlier version is here: the network gets one more chance, not many */
-function shippedSource(store: FileStore, canDoWithout: boolean): ModelSource {
-  const { name, path, revision } = SHIPPED;
-  // The worker's own address: a build may lie anywhere, the model lies beside its folder of scripts.
-  const base = new URL(path, globalThis.location.href).href;
-  return httpSource(base, { name, revision, store, ...(canDoWithout && { pauses: [1000] }) });
 }
 
 /** The browser's store, or memory where it refuses. */

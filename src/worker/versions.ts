@@ -1,4 +1,5 @@
 import type { Edit } from '../edit/record.ts';
+import { versionLock } from '../model/kept-files.ts';
 import { forgetVersion, keptVersions } from '../model/kept-source.ts';
 import { createFileStore } from '../store/files.ts';
 import { forgetCached } from '../store/keep.ts';
@@ -8,7 +9,7 @@ import type { Studio } from './studio.ts';
 /** Notes, for as long as a studio is open, that its version of the model is in use. */
 export async function useVersion({ model, closed }: Pick<Studio, 'model' | 'closed'>): Promise<void> {
   // Who waits longer meets a tab that lets go of this very version, which nobody wanted until now.
-  const release = await hold(lockOf(model.name, model.revision), 'shared', PATIENCE);
+  const release = await hold(versionLock(model.name, model.revision), 'shared', PATIENCE);
   if (closed.aborted) release?.();
   else closed.addEventListener('abort', () => release?.());
 }
@@ -34,7 +35,7 @@ export async function forgetFollowed(
   for (const { revision, savedAt } of versions) {
     if (isKnown(revision)) continue;
     const isFollowed = savedAt < since && !isAnyNeeded;
-    const release = isFollowed ? await hold(lockOf(name, revision)) : null;
+    const release = isFollowed ? await hold(versionLock(name, revision)) : null;
     if (release) await forgetVersion(files, name, revision).finally(release);
     else isAllKnown = false;
   }
@@ -45,7 +46,3 @@ export async function forgetFollowed(
 // ---
 
 const PATIENCE = 5000;
-
-function lockOf(name: string, revision = ''): string {
-  return `version ${name}@${revision}`;
-}

@@ -13,7 +13,7 @@ export async function measureHover(executablePath, args) {
     ...config,
     plugins: [svelte()],
     worker: { format: 'es' },
-    define: { __APP_VERSION__: '"bench"', __SHIPPED_REVISION__: '"bench"' },
+    define: { __APP_VERSION__: '"bench"', __SHIPPED_REVISION__: '"bench"', __SHIPPED_FILES__: '{}' },
     resolve: { conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'development|production'] },
     build: { outDir: OUT, emptyOutDir: true, target: 'es2023', chunkSizeWarningLimit: 2000 },
   });

@@ -87,6 +87,21 @@ describe('a folder on a server', () => {
     database.close();
   });
 
+  test('stops when told while a damaged part comes', async () => {
+    const database = await openDatabase('damaged part, stopped');
+    await visit(database).open('model.safetensors');
+    await database.delete('chunks', (await database.keys('chunks', ''))[1]);
+    server.asked.length = 0;
+    server.behaviors.push({ stall: true });
+    const stop = new AbortController();
+    const file = await visit(database).open('model.safetensors', { signal: stop.signal });
+    const read = expectFault(() => file.read(0, 1000), 'aborted');
+    await expect.poll(() => server.asked.length).toBe(1);
+    stop.abort();
+    await read;
+    database.close();
+  });
+
   test('is asked again for another revision', async () => {
     const database = await openDatabase('revisions');
     await visit(database).open('config.json');

@@ -126,7 +126,7 @@ withPage('when things go wrong while an edit runs', { preferences: { device: 'wa
     await damageChunk(page);
     const ranges: (string | undefined)[] = [];
     page.on('request', (request) => {
-      if (request.url().endsWith('.safetensors')) ranges.push(request.headers()['range']);
+      if (request.url().includes('.safetensors')) ranges.push(request.headers()['range']);
     });
     await page.reload();
     await ready(page);

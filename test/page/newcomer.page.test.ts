@@ -168,7 +168,7 @@ withPage('a newcomer’s minute, on the CPU', { preferences: { device: 'wasm' } 
     const before = await stack(page);
     const fetched: string[] = [];
     page.on('request', (request) => {
-      if (request.url().endsWith('.safetensors')) fetched.push(request.url());
+      if (request.url().includes('.safetensors')) fetched.push(request.url());
     });
     await page.reload();
     await page.getByText('Found again: 3 edits from before.').waitFor();

@@ -43,8 +43,9 @@ export async function startFileServer(files: ReadonlyMap<string, Uint8Array>, po
   const asked: string[] = [];
   const behaviors: Behavior[] = [];
   const server = createServer((request, response) => {
-    const path = decodeURIComponent((request.url ?? '/').slice(1));
-    asked.push(`${path} ${request.headers.range ?? ''}`.trim());
+    const [address, question] = (request.url ?? '/').slice(1).split('?');
+    const path = decodeURIComponent(address);
+    asked.push(`${path}${question ? `?${question}` : ''} ${request.headers.range ?? ''}`.trim());
     const behavior = behaviors.shift() ?? {};
     answer(path, behavior.file ?? files.get(path), behavior, request, response);
   });
