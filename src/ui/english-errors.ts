@@ -8,7 +8,7 @@ export const englishTitles: Readonly<Record<ErrorCode, string>> = {
   'context-overflow': 'Too long for this model',
   'crashed-last': 'It ended while loading last time',
   'device-lost': 'The graphics device went away',
-  'hash-mismatch': 'A file arrived damaged',
+  'hash-mismatch': 'A file is not what it should be',
   'ill-conditioned': 'The equations have no reliable solution',
   internal: 'That is our mistake',
   'invalid-checkpoint': 'This model cannot be read',
@@ -43,8 +43,10 @@ export const englishErrors: Readonly<Record<ErrorCode, (values: ErrorWords) => s
   'crashed-last': () =>
     'The tab ended before the model was open, most likely because memory ran out, so it is not tried again by itself. Your edits are kept. The CPU needs less than the graphics device.',
   'device-lost': () => 'Try again when the model is back, or run it on the CPU. Your edits are kept.',
-  'hash-mismatch': ({ file }) =>
-    `${file ?? 'It'} differs from its fingerprint and was thrown away. Load the model again: only what is damaged is fetched.`,
+  'hash-mismatch': ({ file, release }) =>
+    release
+      ? `${file ?? 'A file'} on the server belongs to another release of this page, most likely a newer one. Update the page, or load it again; your edits are kept.`
+      : `${file ?? 'It'} differs from its fingerprint and was thrown away. Load the model again: only what is damaged is fetched.`,
   'ill-conditioned': () =>
     'The statistics of a layer do not determine what to write, so nothing was written. Raise λ, or write in other layers.',
   internal: () =>

@@ -49,6 +49,11 @@ describe('what it says', () => {
     ],
     ['context-overflow', { characters: '21,000', most: '20,000' }, '21,000 characters, and 20,000 is the most.'],
     ['hash-mismatch', { file: 'model.safetensors', part: '1' }, 'model.safetensors differs from its fingerprint'],
+    [
+      'hash-mismatch',
+      { file: 'config.json', release: 'other' },
+      'config.json on the server belongs to another release',
+    ],
     ['invalid-input', { tokens: '12', width: '1,024' }, 'has 12 tokens, too few for keys 1,024 wide'],
     ['network', { file: 'config.json', status: '503' }, 'config.json did not arrive whole (HTTP 503).'],
     [
