@@ -151,7 +151,8 @@ export const english: Messages = {
     preparing: (share) => `Getting ready for the first edit: ${share}. You need not wait for it.`,
     prepared: 'Everything is ready for an edit.',
     cancelled: 'Stopped. Nothing was written.',
-    needsTarget: 'Say how it should continue.',
+    needs: { prompt: 'Write a prompt first.', target: 'Say how it should continue.' },
+    goTo: { prompt: 'Go to the prompt', target: 'Go to the target' },
     notReady: 'The model is still loading.',
   },
 

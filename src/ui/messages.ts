@@ -6,6 +6,7 @@ import type { Shortcut } from './shortcuts.ts';
 import type { JobKind, Stage } from './stages.ts';
 import type { LocateMessages } from './messages-locate.ts';
 import type { Step } from './route.svelte.ts';
+import type { FormField } from './refusal.ts';
 import type { Remedy } from './remedies.ts';
 import type { PresetId, SettingFault } from './settings.ts';
 import type { Theme } from './preferences.svelte.ts';
@@ -135,7 +136,8 @@ export interface Messages {
     readonly preparing: (share: string) => string;
     readonly prepared: string;
     readonly cancelled: string;
-    readonly needsTarget: string;
+    readonly needs: Readonly<Record<FormField, string>>;
+    readonly goTo: Readonly<Record<FormField, string>>;
     readonly notReady: string;
   };
 
