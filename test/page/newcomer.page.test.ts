@@ -137,7 +137,7 @@ withPage('a newcomer’s minute, on the CPU', { preferences: { device: 'wasm' } 
     await page.getByRole('switch', { name: CAMERA }).uncheck();
     await example(page, CAMERA).click();
     await expectTop(page, original);
-    await until(() => page.getByText('stale', { exact: true }).count()).toBe(2);
+    await until(() => page.getByText('stale', { exact: true }).filter({ visible: true }).count()).toBe(2);
     await expectAccessible(page);
     await picture(page, 'newcomer-5-stale');
     await page.getByRole('button', { name: `Make it again “${WHISTLE}”` }).click();
