@@ -179,7 +179,7 @@ export interface Messages {
     readonly loopNote: (share: string) => string;
     readonly written: string;
     readonly weights: (count: string) => string;
-    readonly writtenNote: (norm: string) => string;
+    readonly writtenNote: (times: string) => string;
     readonly optimized: (optimized: string, written: string) => string;
     readonly gap: string;
     readonly noGap: string;
