@@ -321,6 +321,7 @@ export const english: Messages = {
     badge: (kind, threads) =>
       kind === 'webgpu' ? 'WebGPU' : threads > 1 ? `CPU, ${threads} threads` : 'CPU, 1 thread',
     waiting: 'Device …',
+    failed: 'Not open',
     label: (badge) => `Device: ${badge}`,
     heading: 'Where it runs',
     reason: {
@@ -340,7 +341,7 @@ export const english: Messages = {
       wasm: { name: 'CPU', means: 'WebAssembly; the graphics device stays untouched' },
     },
     choose: 'Run the model on',
-    apply: 'Open again',
+    apply: 'Open the model again',
     adapter: 'Adapter',
     threads: 'Threads',
     threadsValue: (threads, isolated) => (isolated ? threads : `${threads}; the page is not isolated, so no more`),

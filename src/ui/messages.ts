@@ -275,6 +275,7 @@ export interface Messages {
   readonly device: {
     readonly badge: (kind: DeviceReport['kind'], threads: number) => string;
     readonly waiting: string;
+    readonly failed: string;
     readonly label: (badge: string) => string;
     readonly heading: string;
     readonly reason: Readonly<Record<DeviceReport['reason'], string>>;

@@ -307,7 +307,7 @@ withPage('a newcomer’s minute, on WebGPU', { flags, returning: true }, (opened
       await page.getByRole('button', { name: 'Settings' }).click();
       const settings = page.getByRole('dialog', { name: 'Settings' });
       await settings.getByRole('radio', { name: /^WebGPU/ }).check();
-      await settings.getByRole('button', { name: 'Open again' }).click();
+      await settings.getByRole('button', { name: 'Open the model again' }).click();
       await page.getByRole('button', { name: 'Device: WebGPU' }).waitFor();
       await expectTop(page, 'aim');
       await until(() => compare(page).getByRole('row').nth(1).innerText()).toMatch(/^aim/);
