@@ -101,6 +101,7 @@ export const english: Messages = {
     where: 'Where it is written',
     whereNote:
       'Cosine between what each part of a layer reads and what it adds, at the prompt’s last token. The rule takes those near zero.',
+    outside: 'Never taken by the rule.',
     whereSummary: 'What this can and cannot tell',
     whereMore:
       'A picture of this prompt in this model, not a proof of where knowledge lives: in our measurements, layers chosen this way did no better than random ones. Click a layer to decide yourself.',

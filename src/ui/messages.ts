@@ -105,6 +105,7 @@ export interface Messages {
     readonly targetTokens: (tokens: string) => string;
     readonly where: string;
     readonly whereNote: string;
+    readonly outside: string;
     readonly whereSummary: string;
     readonly whereMore: string;
     readonly whereWaiting: string;
