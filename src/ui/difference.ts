@@ -38,6 +38,14 @@ export function largestDivergence(
   return { text: tokens[divergence.indexOf(value)]?.text.trim() ?? '', value };
 }
 
+/**
+ * Height in px of the bar under a token, on one scale for all comparisons: one that grew with its own maximum would draw
+ * the least change as large as the greatest. From 5 nats on, odds are 150 times others, and the bar is full.
+ */
+export function divergenceHeight(nats: number): number {
+  return Math.max(1, (8 * Math.min(5, nats)) / 5);
+}
+
 // ---
 
 /** Tokens of the first sentence; all of them when it doesn't end. */

@@ -105,6 +105,7 @@ export const english: Messages = {
     where: 'Where it is written',
     whereNote:
       'Cosine between what each part of a layer reads and what it adds, at the prompt’s last token. The rule takes those near zero.',
+    outside: 'Never taken by the rule.',
     whereSummary: 'What this can and cannot tell',
     whereMore:
       'A picture of this prompt in this model, not a proof of where knowledge lives: in our measurements, layers chosen this way did no better than random ones. Click a layer to decide yourself.',
@@ -155,7 +156,8 @@ export const english: Messages = {
     preparing: (share) => `Getting ready for the first edit: ${share}. You need not wait for it.`,
     prepared: 'Everything is ready for an edit.',
     cancelled: 'Stopped. Nothing was written.',
-    needsTarget: 'Say how it should continue.',
+    needs: { prompt: 'Write a prompt first.', target: 'Say how it should continue.' },
+    goTo: { prompt: 'Go to the prompt', target: 'Go to the target' },
     notReady: 'No model is open yet.',
   },
 
@@ -216,7 +218,7 @@ export const english: Messages = {
     loopNote: (share) => `${share} of 4-grams repeat`,
     written: 'Written',
     weights: (count) => `${count} weights`,
-    writtenNote: (norm) => `none changed by more than ${norm} of its size`,
+    writtenNote: (times) => `largest change: ${times} times the weight’s own size`,
     optimized: (optimized, written) => `Optimizer’s last loss ${optimized}, written model’s ${written} nats`,
     gap: 'a gap: the layers disturb one another',
     noGap: 'no gap: what was optimized is what was written',
@@ -257,7 +259,7 @@ export const english: Messages = {
     noPrompt: 'Nothing to compare: write a prompt, and both models answer here side by side.',
     nothing: 'Nothing to compare yet. Make an edit, and both models answer here side by side.',
     kl: 'Divergence before each token',
-    klNote: 'KL(original ‖ edited), nats',
+    klNote: 'KL(original ‖ edited) in nats, a full bar for 5 or more',
     klToken: (nats) => `${nats} nats`,
     loops: (share) => `The edited text repeats itself (${share} of its 4-grams).`,
     lower: (target, dose) => `Lower the dose of “${target}” to ${dose}`,
@@ -304,7 +306,7 @@ export const english: Messages = {
     missed: 'did not take',
     unchecked: 'not checked yet',
     stale: 'stale',
-    staleNote: 'Computed on top of an edit that is off, dosed otherwise or gone.',
+    staleNote: 'Stale: computed on top of an edit that is off, dosed otherwise or gone.',
     method: (preset, sites) => `${preset}, ${sites} weights`,
     kept: (isSafe) => `Kept in this browser${isSafe ? '' : '; it may clear them when the disk is full'}.`,
     notKept: (found) => `Not kept beyond this tab: ${found}.`,
@@ -324,6 +326,7 @@ export const english: Messages = {
     badge: (kind, threads) =>
       kind === 'webgpu' ? 'WebGPU' : threads > 1 ? `CPU, ${threads} threads` : 'CPU, 1 thread',
     waiting: 'Device …',
+    failed: 'Not open',
     label: (badge) => `Device: ${badge}`,
     heading: 'Where it runs',
     reason: {
@@ -343,7 +346,7 @@ export const english: Messages = {
       wasm: { name: 'CPU', means: 'WebAssembly; the graphics device stays untouched' },
     },
     choose: 'Run the model on',
-    apply: 'Open again',
+    apply: 'Open the model again',
     adapter: 'Adapter',
     threads: 'Threads',
     threadsValue: (threads, isolated) => (isolated ? threads : `${threads}; the page is not isolated, so no more`),

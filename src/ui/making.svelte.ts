@@ -64,6 +64,12 @@ export class Making {
     void this.work();
   }
 
+  /** Says why an edit can't even be asked for. */
+  refuse(error: EditorError): void {
+    this.error = error;
+    this.#context.announcer.result(language.say.error.title[error.code]);
+  }
+
   /** Makes the edit that failed, as it was asked for, after those that wait. */
   again(): void {
     if (this.#failed) this.add(this.#failed);

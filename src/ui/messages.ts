@@ -7,6 +7,7 @@ import type { Shortcut } from './shortcuts.ts';
 import type { JobKind, Stage } from './stages.ts';
 import type { LocateMessages } from './messages-locate.ts';
 import type { Step } from './route.svelte.ts';
+import type { FormField } from './refusal.ts';
 import type { Remedy } from './remedies.ts';
 import type { PresetId, SettingFault } from './settings.ts';
 import type { Theme } from './preferences.svelte.ts';
@@ -109,6 +110,7 @@ export interface Messages {
     readonly targetTokens: (tokens: string) => string;
     readonly where: string;
     readonly whereNote: string;
+    readonly outside: string;
     readonly whereSummary: string;
     readonly whereMore: string;
     readonly whereWaiting: string;
@@ -140,7 +142,8 @@ export interface Messages {
     readonly preparing: (share: string) => string;
     readonly prepared: string;
     readonly cancelled: string;
-    readonly needsTarget: string;
+    readonly needs: Readonly<Record<FormField, string>>;
+    readonly goTo: Readonly<Record<FormField, string>>;
     readonly notReady: string;
   };
 
@@ -182,7 +185,7 @@ export interface Messages {
     readonly loopNote: (share: string) => string;
     readonly written: string;
     readonly weights: (count: string) => string;
-    readonly writtenNote: (norm: string) => string;
+    readonly writtenNote: (times: string) => string;
     readonly optimized: (optimized: string, written: string) => string;
     readonly gap: string;
     readonly noGap: string;
@@ -278,6 +281,7 @@ export interface Messages {
   readonly device: {
     readonly badge: (kind: DeviceReport['kind'], threads: number) => string;
     readonly waiting: string;
+    readonly failed: string;
     readonly label: (badge: string) => string;
     readonly heading: string;
     readonly reason: Readonly<Record<DeviceReport['reason'], string>>;

@@ -1,5 +1,6 @@
 import { EditorError } from '../base/errors.ts';
 import { LONGEST_TEXT } from '../worker/api.ts';
+import type { Draft } from './request.ts';
 
 /** An event that is about to change a text field. */
 type BeforeInput = InputEvent & { readonly currentTarget: HTMLInputElement | HTMLTextAreaElement };
@@ -23,5 +24,30 @@ export function refuseExcess(event: BeforeInput): EditorError | null {
     `the field would have ${characters} characters, and ${LONGEST_TEXT} is the most`,
     'paste a shorter part; what was there is unchanged',
     { characters, most: LONGEST_TEXT },
+  );
+}
+
+/** A field of the form that an edit is asked for with. */
+export type FormField = 'prompt' | 'target';
+
+const FIELDS: readonly FormField[] = ['prompt', 'target'];
+
+/** Why an edit can't be asked for yet: something isn't written. Null when all is. */
+export function refuseMissing(draft: Pick<Draft, FormField>): EditorError | null {
+  const missing = FIELDS.filter((field) => draft[field].trim() === '');
+  if (missing.length === 0) return null;
+  const found = missing.map((field) => `the ${field} is empty`).join('; ');
+  const values = Object.fromEntries(missing.map((field) => [`${field} empty`, '']));
+  return new EditorError('invalid-request', 'read the edit request', found, 'write something there', values);
+}
+
+/** The fields that an edit was refused for. */
+export function fieldsAtFault(error: EditorError | null): readonly FormField[] {
+  if (error?.code === 'context-overflow') return FIELDS;
+  if (error?.code !== 'invalid-request') return [];
+  const kinds = Object.keys(error.values);
+  // A subject that has no place, or more than one: the place is the prompt's.
+  return FIELDS.filter((field) =>
+    kinds.some((kind) => kind.startsWith(field) || (field === 'prompt' && kind.startsWith('subject'))),
   );
 }

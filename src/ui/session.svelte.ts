@@ -19,6 +19,7 @@ import { newsOf } from './opening-news.ts';
 import { OwnWords } from './own-words.svelte.ts';
 import { findStorages, type Preferences } from './preferences.svelte.ts';
 import { Reader } from './reader.ts';
+import { refuseMissing } from './refusal.ts';
 import { toDraft, type Draft } from './request.ts';
 import type { Remedy } from './remedies.ts';
 import { changesOf, presetIdOf, settingsOf } from './settings.ts';
@@ -173,8 +174,11 @@ export class Session {
 
   /** Makes the edit that the form describes, after those that wait. */
   edit(): void {
-    const { request, settings, target } = this.composer;
-    if (this.takesEdits && target.trim() !== '') this.making.add({ request, settings });
+    const { draft, request, settings } = this.composer;
+    if (!this.takesEdits) return;
+    const refusal = refuseMissing(draft);
+    if (refusal) this.making.refuse(refusal);
+    else this.making.add({ request, settings });
   }
 
   /** After an edit that didn't take: switches it off, changes what the remedy says, edits again. */

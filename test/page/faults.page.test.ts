@@ -175,7 +175,7 @@ withPage('when things go wrong while an edit runs', { preferences: { device: 'wa
     await notices(page).getByText('the store now belongs to a newer version of this page').waitFor();
     await editSwitch(page, LOCK).uncheck();
     await page.getByRole('button', { name: /^Device/ }).click();
-    await page.getByRole('dialog').getByRole('button', { name: 'Open again' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Open the model again' }).click();
     await notices(page).getByText('reload the page to get its newer version').waitFor();
     await ready(page);
     expect(await target(page).inputValue()).toBe(FIFTH);

@@ -137,7 +137,7 @@ withPage('a newcomer’s minute, on the CPU', { preferences: { device: 'wasm' } 
     await page.getByRole('switch', { name: CAMERA }).uncheck();
     await example(page, CAMERA).click();
     await expectTop(page, original);
-    await until(() => page.getByText('stale', { exact: true }).count()).toBe(2);
+    await until(() => page.getByText('stale', { exact: true }).filter({ visible: true }).count()).toBe(2);
     await expectAccessible(page);
     await picture(page, 'newcomer-5-stale');
     await page.getByRole('button', { name: `Make it again “${WHISTLE}”` }).click();
@@ -307,7 +307,7 @@ withPage('a newcomer’s minute, on WebGPU', { flags, returning: true }, (opened
       await page.getByRole('button', { name: 'Settings' }).click();
       const settings = page.getByRole('dialog', { name: 'Settings' });
       await settings.getByRole('radio', { name: /^WebGPU/ }).check();
-      await settings.getByRole('button', { name: 'Open again' }).click();
+      await settings.getByRole('button', { name: 'Open the model again' }).click();
       await page.getByRole('button', { name: 'Device: WebGPU' }).waitFor();
       await expectTop(page, 'aim');
       await until(() => compare(page).getByRole('row').nth(1).innerText()).toMatch(/^aim/);
