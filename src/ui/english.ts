@@ -72,7 +72,6 @@ export const english: Messages = {
     heading: 'Opening the model',
     again: 'Opening the model again',
     failed: 'The model could not be opened',
-    retry: 'Try again',
     cpu: 'Try on the CPU',
     stopped: 'Opening was stopped',
     stoppedNote: 'There is no model until it is opened again. Your words and edits stay.',

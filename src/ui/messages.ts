@@ -90,7 +90,6 @@ export interface Messages {
     readonly heading: string;
     readonly again: string;
     readonly failed: string;
-    readonly retry: string;
     readonly cpu: string;
     readonly stopped: string;
     /** What that means. */
