@@ -142,7 +142,11 @@ export class EditStack {
       const next = async (standing: readonly Standing[]) => arranged(standing, await this.#shelf.aside(ids), wanted);
       await this.#change(next, wanted);
     } finally {
-      if (this.#told === wanted) this.#told = null;
+      if (this.#told === wanted) {
+        this.#told = null;
+        // What couldn't be kept counts no longer.
+        this.#refresh();
+      }
     }
   }
 
