@@ -189,14 +189,18 @@ export function withFallback(database: Database, tell: (refusal: EditorError) =>
 }
 
 /**
- * The same tables for what can be computed or fetched again: where the browser refuses to read, there is nothing. A stack of
- * edits must not be read like this: it would be taken for empty.
+ * The same tables, some of which hold what can be computed or fetched again: where the browser refuses to read those, there
+ * is nothing in them. A stack of edits must not be read like this: it would be taken for empty.
  */
-export function asCache(database: Database): Database {
+export function asCache(database: Database, tables: readonly TableName[] = ['records']): Database {
+  const instead = <T>(table: TableName, nothing: T) => (error: unknown) => {
+    if (tables.includes(table) && isRefusal(error)) return nothing;
+    throw error;
+  };
   return {
     ...database,
-    get: (table, key) => database.get(table, key).catch((error) => ifRefused(error, undefined)),
-    keys: (table, prefix) => database.keys(table, prefix).catch((error) => ifRefused(error, [])),
+    get: (table, key) => database.get(table, key).catch(instead(table, undefined)),
+    keys: (table, prefix) => database.keys(table, prefix).catch(instead(table, [])),
   };
 }
 
@@ -247,11 +251,6 @@ function startingWith(prefix: string): IDBKeyRange {
 
 function isRefusal(error: unknown): error is EditorError {
   return error instanceof EditorError && error.code === 'quota';
-}
-
-function ifRefused<T>(error: unknown, instead: T): T {
-  if (isRefusal(error)) return instead;
-  throw error;
 }
 
 /** Whatever goes wrong inside IndexedDB means the same to the page: nothing more can be kept here. */

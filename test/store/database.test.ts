@@ -222,6 +222,7 @@ describe('a store that a newer version of this page has taken over', () => {
     await putRecord(cache, SUMS, 'b', sums(2));
     expect([await getRecord(cache, SUMS, 'a'), await getRecord(cache, SUMS, 'b')]).toEqual([undefined, sums(2)]);
     expect(await listKeys(cache, SUMS)).toEqual([]);
+    await expectFault(() => cache.get('chunks', 'a'), 'quota');
   });
 });
 
