@@ -86,7 +86,10 @@ export async function openDatabase(
   { onBlocked, onGone }: Neighbors = {},
 ): Promise<Database> {
   let gone: EditorError | null = null;
-  const leave = (why: EditorError) => onGone?.((gone ??= why));
+  const leave = (why: EditorError) => {
+    gone ??= why;
+    onGone?.(gone);
+  };
   const opened = await guarded('open the browser’s store', () =>
     openDB(name, migrations.length, {
       upgrade(database, from) {

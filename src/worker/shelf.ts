@@ -60,8 +60,17 @@ export class Shelf {
     return [...this.#foreign.values()].filter((model) => model !== null);
   }
 
-  /** Reads the stack, and takes up this tab's trail, or else the latest of a tab that is no more. */
-  async open(): Promise<void> {
+  /**
+   * Reads the stack, and takes up this tab's trail, or else the latest of a tab that is no more.
+   *
+   * @param before this tab's last shelf: what it knew stands where the store can't be read any more
+   */
+  async open(before: Shelf | null): Promise<void> {
+    if (before && before.#modelHash === this.#modelHash) {
+      this.#standing = before.#standing;
+      this.#trail = { ...before.#trail, tab: this.#trail.tab };
+      for (const [id, edit] of before.#near) this.#near.set(id, edit);
+    }
     // A page that is loaded again waits for its own end; a copy of a tab has the name of another.
     this.#release = await hold(lockOf(this.#trail.tab), 'exclusive', PATIENCE);
     if (!this.#release) {

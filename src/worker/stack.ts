@@ -21,7 +21,8 @@ export type StackStudio = Pick<Studio, 'model' | 'database' | 'heldOut'>;
  */
 export class EditStack {
   readonly #studio: StackStudio;
-  readonly #shelf: Shelf;
+  /** The stack as it is kept. */
+  readonly shelf: Shelf;
   readonly #neighbors: BroadcastChannel;
   #standing: readonly Standing[] = [];
   /** What `arrange` was last told and is keeping: it counts already. */
@@ -35,7 +36,7 @@ export class EditStack {
   constructor(studio: StackStudio, tab: string, onChange: () => void) {
     const { database, model } = studio;
     this.#studio = studio;
-    this.#shelf = new Shelf(database, model.hash, tab);
+    this.shelf = new Shelf(database, model.hash, tab);
     this.#neighbors = new BroadcastChannel(`palimpsest stack of ${model.hash}`);
     this.#neighbors.onmessage = () => void this.reread().then(onChange);
   }
@@ -58,29 +59,29 @@ export class EditStack {
 
   /** What this tab can undo and redo. */
   get history(): StackHistory {
-    return this.#shelf.history;
+    return this.shelf.history;
   }
 
   /** The models of all kept edits. */
   get models(): readonly Edit['model'][] {
-    return [...this.#standing.map(({ edit }) => edit.model), ...this.#shelf.otherModels];
+    return [...this.#standing.map(({ edit }) => edit.model), ...this.shelf.otherModels];
   }
 
   /** How many kept edits belong to other versions of the model. */
   get elsewhere(): number {
     const { name } = this.#studio.model;
-    return this.#shelf.otherModels.filter((model) => model.name === name).length;
+    return this.shelf.otherModels.filter((model) => model.name === name).length;
   }
 
   /** Takes the stack as it is kept for the first time. */
-  async open(): Promise<void> {
-    await this.#shelf.open();
+  async open(before: Shelf | null): Promise<void> {
+    await this.shelf.open(before);
     this.#refresh();
   }
 
   /** Takes the stack as it is kept. */
   async reread(): Promise<void> {
-    await this.#shelf.read();
+    await this.shelf.read();
     this.#refresh();
   }
 
@@ -94,13 +95,13 @@ export class EditStack {
     const { model } = this.#studio;
     const given = { ...input, stack: this.active.filter(({ edit }) => edit.id !== replaces) };
     const solved = { ...(await solveEdit(model, given, watch)), ...(replaces !== undefined && { replaces }) };
-    await this.#shelf.lay(solved);
+    await this.shelf.lay(solved);
     try {
       await this.#push(await checkEdit(model, solved, given, watch));
     } catch (error) {
       // With its device an edit loses only the check, which follows when the device is back.
       const isLost = error instanceof EditorError && error.code === 'device-lost';
-      await this.#shelf.leave(solved.id, !isLost);
+      await this.shelf.leave(solved.id, !isLost);
       throw error;
     }
     return this.views().find(({ id }) => id === solved.id) as EditView;
@@ -118,7 +119,7 @@ export class EditStack {
     const checked = await checkEdit(model, cut, { stack, heldOut }, watch);
     await this.#change(async (standing) => {
       // Another tab may have removed it meanwhile.
-      if (standing.some(({ edit }) => edit.id === cut.id)) await this.#shelf.admit(checked);
+      if (standing.some(({ edit }) => edit.id === cut.id)) await this.shelf.admit(checked);
       return standing.map((each) => (each.edit.id === cut.id ? { ...each, edit: checked } : each));
     });
     return true;
@@ -139,7 +140,7 @@ export class EditStack {
     this.#told = wanted;
     this.#refresh();
     try {
-      const next = async (standing: readonly Standing[]) => arranged(standing, await this.#shelf.aside(ids), wanted);
+      const next = async (standing: readonly Standing[]) => arranged(standing, await this.shelf.aside(ids), wanted);
       await this.#change(next, wanted);
     } finally {
       if (this.#told === wanted) {
@@ -157,13 +158,13 @@ export class EditStack {
 
   dispose(): void {
     this.#neighbors.close();
-    this.#shelf.close();
+    this.shelf.close();
     this.#retire();
     this.sweep();
   }
 
   async #push(edit: Edit): Promise<void> {
-    await this.#shelf.admit(edit);
+    await this.shelf.admit(edit);
     await this.#change((standing) =>
       Promise.resolve(isIn(entriesOf(standing), edit.id) ? standing : withNews(standing, [edit])),
     );
@@ -175,7 +176,7 @@ export class EditStack {
 
   /** Changes the stack as it is kept, and tells the other tabs. */
   async #change(next: (standing: readonly Standing[]) => Promise<readonly Standing[]>, way?: Way): Promise<void> {
-    await this.#shelf.change(next, way);
+    await this.shelf.change(next, way);
     this.#refresh();
     this.#neighbors.postMessage(null);
   }
@@ -184,7 +185,7 @@ export class EditStack {
   #refresh(): void {
     const doses = () => this.active.map(({ edit, alpha }) => `${edit.id} ${alpha}`).join();
     const before = doses();
-    const { standing, near } = this.#shelf;
+    const { standing, near } = this.shelf;
     this.#standing = this.#told ? arranged(standing, near, this.#told) : standing;
     if (doses() !== before) this.#retire();
   }
@@ -200,10 +201,16 @@ export class EditStack {
  *
  * @param tab      the name of this tab, which it has again when it is loaded again
  * @param onChange hears that another tab has changed them
+ * @param before   what this worker's last stack knew
  */
-export async function restoreStack(studio: StackStudio, tab: string, onChange: () => void): Promise<EditStack> {
+export async function restoreStack(
+  studio: StackStudio,
+  tab: string,
+  onChange: () => void,
+  before: Shelf | null = null,
+): Promise<EditStack> {
   const stack = new EditStack(studio, tab, onChange);
-  await stack.open();
+  await stack.open(before);
   return stack;
 }
 

@@ -12,10 +12,11 @@ import { loadModel } from '../model/load.ts';
 import type { Model } from '../model/model.ts';
 import { checkDevice, type CheckResult } from '../model/selfcheck.ts';
 import { httpSource, ifThere, type ModelSource } from '../model/source.ts';
-import { memoryDatabase, openDatabase, withFallback, type Database, type Neighbors } from '../store/database.ts';
-import { createFileStore, isPersistent, type FileStore } from '../store/files.ts';
+import type { Database } from '../store/database.ts';
+import { createFileStore, type FileStore } from '../store/files.ts';
 import { shareDownloads } from '../store/share.ts';
 import type { DeviceChoice, DeviceReport, Example, Kept } from './api.ts';
+import type { Store } from './store.ts';
 
 /** Where the shipped model lies, beside the page's scripts, and which version of it this page was built with. */
 const SHIPPED = { name: 'hearth', path: '../models/hearth/', revision: __SHIPPED_REVISION__ };
@@ -48,22 +49,16 @@ export interface Studio {
  * is left for the CPU, with the reason. Where this page's own version of the model can't be had, the latest one that an
  * earlier visit has kept is opened.   [design.md D3; ux.md 3.3]
  *
- * @param neighbors hear when another tab has the store, and when the browser keeps nothing more: work goes on from memory
+ * @param store outlives the studio
  */
-export async function openStudio(choice: DeviceChoice, watch: Watch, neighbors: Required<Neighbors>): Promise<Studio> {
+export async function openStudio(choice: DeviceChoice, watch: Watch, { database, kept }: Store): Promise<Studio> {
   watch.progress?.({ stage: 'probe', done: 0, total: 1, unit: 'steps' });
-  const { database, kept } = await openStore(neighbors);
   const files = shareDownloads(createFileStore(database), (progress) => watch.progress?.(progress));
   try {
-    return { ...(await openReachable(files, database, choice, watch)), kept };
+    return { ...(await openReachable(files, database, choice, watch)), kept: await kept() };
   } finally {
     files.close();
   }
-}
-
-/** The name under which a browser refuses to store. */
-export function refusalOf({ values }: EditorError): string {
-  return String(values['reason'] ?? 'Error');
 }
 
 // ---
@@ -137,10 +132,7 @@ async function openModel(
       fetchedBytes: bytes(),
       closed: closing.signal,
       onLost: (callback) => model.device.gpu?.onLost(callback),
-      dispose: async () => {
-        await close();
-        database.close();
-      },
+      dispose: close,
     };
   } catch (error) {
     await close();
@@ -171,19 +163,6 @@ function shippedSource(store: FileStore, canDoWithout: boolean): ModelSource {
   // The worker's own address: a build may lie anywhere, the model lies beside its folder of scripts.
   const base = new URL(path, globalThis.location.href).href;
   return httpSource(base, { name, revision, store, ...(canDoWithout && { pauses: [1000] }) });
-}
-
-/** The browser's store, or memory where it refuses. */
-async function openStore(neighbors: Required<Neighbors>): Promise<Pick<Studio, 'database' | 'kept'>> {
-  try {
-    const database = withFallback(await openDatabase(undefined, undefined, neighbors), neighbors.onGone);
-    const isSafe = await isPersistent().catch(() => false);
-    return { database, kept: { ok: true, isSafe } };
-  } catch (error) {
-    if (!(error instanceof EditorError)) throw error;
-    neighbors.onGone(error);
-    return { database: memoryDatabase(), kept: { ok: false, refusal: refusalOf(error) } };
-  }
 }
 
 interface Trusted {

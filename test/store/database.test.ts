@@ -203,7 +203,7 @@ describe('a store that a newer version of this page has taken over', () => {
 
   test('says so, rather than that there is nothing', async () => {
     const { database } = await gone();
-    await expectFault(() => getRecord(database, SUMS, 'a'), 'quota');
+    await expectFault(() => getRecord(database, SUMS, 'a'), 'quota', 'now belongs to a newer version');
     await expectFault(() => listKeys(database, SUMS), 'quota');
   });
 
