@@ -196,10 +196,12 @@ export function withFallback(database: Database, tell: (refusal: EditorError) =>
  * is nothing in them. A stack of edits must not be read like this: it would be taken for empty.
  */
 export function asCache(database: Database, tables: readonly TableName[] = ['records']): Database {
-  const instead = <T>(table: TableName, nothing: T) => (error: unknown) => {
-    if (tables.includes(table) && isRefusal(error)) return nothing;
-    throw error;
-  };
+  const instead =
+    <T>(table: TableName, nothing: T) =>
+    (error: unknown) => {
+      if (tables.includes(table) && isRefusal(error)) return nothing;
+      throw error;
+    };
   return {
     ...database,
     get: (table, key) => database.get(table, key).catch(instead(table, undefined)),

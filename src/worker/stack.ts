@@ -1,4 +1,4 @@
-import { EditorError } from '../base/errors.ts';
+import { EditorError, toEditorError } from '../base/errors.ts';
 import type { Watch } from '../base/tasks.ts';
 import { checkEdit } from '../edit/check.ts';
 import { solveEdit, type EditInput } from '../edit/edit.ts';
@@ -24,9 +24,12 @@ export class EditStack {
   /** The stack as it is kept. */
   readonly shelf: Shelf;
   readonly #neighbors: BroadcastChannel;
+  readonly #onChange: () => void;
   #standing: readonly Standing[] = [];
   /** What `arrange` was last told and is keeping: it counts already. */
   #told: Arrangement | null = null;
+  /** Edits whose check has failed since the model was opened. */
+  readonly #uncheckable = new Set<string>();
   /** Patches of the edits that are on at their doses; made when first needed. */
   #placed: PlacedPatches | null = null;
   /** Placed patches that were replaced while a run may still read them. */
@@ -38,6 +41,7 @@ export class EditStack {
     this.#studio = studio;
     this.shelf = new Shelf(database, model.hash, tab);
     this.#neighbors = new BroadcastChannel(`palimpsest stack of ${model.hash}`);
+    this.#onChange = onChange;
     this.#neighbors.onmessage = () => void this.reread().then(onChange);
   }
 
@@ -96,27 +100,40 @@ export class EditStack {
     const given = { ...input, stack: this.active.filter(({ edit }) => edit.id !== replaces) };
     const solved = { ...(await solveEdit(model, given, watch)), ...(replaces !== undefined && { replaces }) };
     await this.shelf.lay(solved);
+    let checked: Edit;
     try {
-      await this.#push(await checkEdit(model, solved, given, watch));
+      checked = await checkEdit(model, solved, given, watch);
     } catch (error) {
-      // With its device an edit loses only the check, which follows when the device is back.
-      const isLost = error instanceof EditorError && error.code === 'device-lost';
-      await this.shelf.leave(solved.id, !isLost);
+      if (toEditorError(error, 'check the edit').code === 'aborted') await this.#forget(solved.id);
+      // It took long to solve, and only the check is missing: that follows when the model is opened the next time.
+      else await this.#push(solved).then(this.#onChange);
       throw error;
     }
+    await this.#push(checked);
     return this.views().find(({ id }) => id === solved.id) as EditView;
   }
 
-  /** Checks an edit whose check was cut off. Resolves with whether there was one. */
+  /**
+   * Checks an edit whose check was cut off; one that can't be checked stays as it is. Resolves with whether there was one.
+   *
+   * @throws EditorError `aborted`, and `device-lost`: nothing can be checked then
+   */
   async finishCheck(watch: Watch): Promise<boolean> {
     const { heldOut, model } = this.#studio;
-    const cut = this.#standing.find(({ edit }) => !isChecked(edit))?.edit;
+    const cut = this.#standing.find(({ edit }) => !isChecked(edit) && !this.#uncheckable.has(edit.id))?.edit;
     if (!cut) return false;
     const stack = cut.parents.flatMap(({ id, alpha }) => {
       const edit = this.#find(id);
       return edit ? [{ edit, alpha }] : [];
     });
-    const checked = await checkEdit(model, cut, { stack, heldOut }, watch);
+    let checked: Edit;
+    try {
+      checked = await checkEdit(model, cut, { stack, heldOut }, watch);
+    } catch (error) {
+      if (ENDS.has(toEditorError(error, 'check the edit').code)) throw error;
+      this.#uncheckable.add(cut.id);
+      return true;
+    }
     await this.#change(async (standing) => {
       // Another tab may have removed it meanwhile.
       if (standing.some(({ edit }) => edit.id === cut.id)) await this.shelf.admit(checked);
@@ -170,6 +187,12 @@ export class EditStack {
     );
   }
 
+  /** The other tabs hear of it too: one without locks has taken it for a new edit. */
+  async #forget(id: string): Promise<void> {
+    await this.shelf.forget(id);
+    this.#neighbors.postMessage(null);
+  }
+
   #find(id: string): Edit | undefined {
     return this.#standing.find(({ edit }) => edit.id === id)?.edit;
   }
@@ -200,7 +223,7 @@ export class EditStack {
  * The kept edits of a model.
  *
  * @param tab      the name of this tab, which it has again when it is loaded again
- * @param onChange hears that another tab has changed them
+ * @param onChange hears that they have changed without being asked: in another tab, or because a check has failed
  * @param before   what this worker's last stack knew
  */
 export async function restoreStack(
@@ -215,6 +238,9 @@ export async function restoreStack(
 }
 
 // ---
+
+/** What ends all checks, rather than one. */
+const ENDS: ReadonlySet<string> = new Set(['aborted', 'device-lost']);
 
 /** Edits in the order and with the doses that are wanted; those that nothing is said of stay on top. */
 function arranged(

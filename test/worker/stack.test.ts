@@ -227,6 +227,28 @@ describe('two tabs', () => {
     two.dispose();
   });
 
+  test('wait for what another one is still checking, and leave what that makes again where it is', async () => {
+    const { one, two, database } = await openTwo();
+    await one.shelf.lay(uncheckedEdit('new', 3, { replaces: 'a' }));
+    await two.arrange({ entries: [entry('a'), entry('b', 0.5)], gone: [], history: removed('c') });
+    expect(idsOf(two)).toEqual(['a 1', 'b 0.5']);
+    await one.shelf.forget('new');
+    await Promise.all([one.reread(), two.reread()]);
+    expect([idsOf(one), idsOf(two)]).toEqual([idsOf(two), ['a 1', 'b 0.5']]);
+    expect(await listEditIds(database)).toEqual(['a', 'b']);
+    one.dispose();
+    two.dispose();
+  });
+
+  test('take over what another one was checking when it ended', async () => {
+    const { one, two } = await openTwo();
+    await one.shelf.lay(uncheckedEdit('new', 3, { replaces: 'a' }));
+    one.dispose();
+    await two.reread();
+    expect(idsOf(two)).toEqual(['new 1', 'b 1']);
+    two.dispose();
+  });
+
   test('put back what they have taken off themselves', async () => {
     const { one, two, database } = await openTwo();
     const before = one.views().map((edit) => ({ ...edit, alpha: 0.5 }));
