@@ -5,7 +5,7 @@ import { addRidge, factorSpd, type Factorization } from '../kernels/factor.ts';
 import { keyWidth } from '../model/description.ts';
 import { formatSite, type Site } from '../model/hooks.ts';
 import type { Model } from '../model/model.ts';
-import { cacheKey, type Database } from '../store/database.ts';
+import { asCache, cacheKey, type Database } from '../store/database.ts';
 import { sha256 } from '../store/hash.ts';
 import { getRecord, putRecord, type RecordKind } from '../store/keep.ts';
 import { makeMoments, type Corpus, type Moment, type MomentSettings } from './moments.ts';
@@ -125,7 +125,7 @@ async function factor(
     moment: await sha256(new Uint8Array(moment.lower.buffer)),
     ridge,
   });
-  const kept = database ? await getRecord(database, FACTORS, key) : undefined;
+  const kept = database ? await getRecord(asCache(database), FACTORS, key) : undefined;
   if (kept) {
     return { matrix: addRidge(matrix, ridge), factor: hostTensor(unpackLower(kept.lower)), ridge, where: 'host' };
   }

@@ -5,7 +5,7 @@ import { keyWidth } from '../model/description.ts';
 import { formatSite, SITE_KINDS, type Site } from '../model/hooks.ts';
 import type { Model } from '../model/model.ts';
 import { secondMoments } from '../model/moment.ts';
-import { cacheKey, type Database } from '../store/database.ts';
+import { asCache, cacheKey, type Database } from '../store/database.ts';
 import { hashText } from '../store/hash.ts';
 import { getRecord, putRecord, type RecordKind } from '../store/keep.ts';
 import { LONGEST_TEXT } from './request.ts';
@@ -71,7 +71,7 @@ export function makeMoments(
         const matrix = given.get(formatSite(site));
         if (matrix)
           return { lower: Float32Array.from(packLower(checkGiven(model, site, matrix))), tokens: 0, corpus: 'given' };
-        return database ? getRecord(database, MOMENTS, keyOf(site)) : undefined;
+        return database ? getRecord(asCache(database), MOMENTS, keyOf(site)) : undefined;
       };
       const fill = async (wanted: readonly Site[]): Promise<Site[]> => {
         const missing: Site[] = [];

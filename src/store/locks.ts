@@ -35,6 +35,13 @@ export function hold(name: string, mode: LockMode = 'exclusive', patience = 0): 
   });
 }
 
+/** Whether somebody holds a lock for themselves alone. Who asks holds it no longer than that, and together with others who ask. */
+export async function isHeld(name: string): Promise<boolean> {
+  const release = await hold(name, 'shared');
+  release?.();
+  return release === null;
+}
+
 /**
  * Takes a lock for as long as this thread lives, so that others can see it end; see `whenReleased`.
  *

@@ -30,8 +30,10 @@ import { LocateEngine } from './locate-engine.ts';
 import type { StandingEdits } from './locating.ts';
 import { prepareFirstEdit } from './preparing.ts';
 import { continuePrompt, cutText, predictNext, rankLayers, requiredIds } from './reading.ts';
+import type { Shelf } from './shelf.ts';
 import { restoreStack, type EditStack } from './stack.ts';
-import { openStudio, refusalOf, type Studio } from './studio.ts';
+import { openStore, type Store } from './store.ts';
+import { openStudio, type Studio } from './studio.ts';
 import { forgetFollowed, useVersion } from './versions.ts';
 import { reportOf } from './views.ts';
 
@@ -45,7 +47,11 @@ export class Engine extends LocateEngine implements EngineApi {
   readonly #exclusive = makeQueue();
   protected readonly jobs = new Jobs(() => this.#opened?.stack.sweep());
   protected rebuilt = Promise.resolve();
+  /** Opened once: edits that it refuses to keep live in it. */
+  #store: Promise<Store> | null = null;
   #opened: { readonly studio: Studio; readonly stack: EditStack } | null = null;
+  /** What the last stack knew, for the next one: the store may not be there to be read any more. */
+  #shelf: Shelf | null = null;
   #tell: (event: EngineEvent) => void = () => undefined;
   /** How often the graphics device went away by itself. */
   #losses = 0;
@@ -174,13 +180,16 @@ export class Engine extends LocateEngine implements EngineApi {
     this.#opened = null;
     before?.stack.dispose();
     await before?.studio.dispose();
-    const studio = await openStudio(choice, watch, {
+    this.#store ??= openStore({
       onBlocked: () => this.#tell({ kind: 'store-blocked' }),
-      onGone: (why) => this.#tell({ kind: 'not-kept', refusal: refusalOf(why) }),
+      onRefused: (refusal) => this.#tell({ kind: 'not-kept', refusal }),
     });
+    const studio = await openStudio(choice, watch, await this.#store);
     await useVersion(studio);
-    const stack = await restoreStack(studio, tab, () => this.#tell({ kind: 'stack', edits: stack.views() }));
+    const onChange = () => this.#tell({ kind: 'stack', edits: stack.views() });
+    const stack = await restoreStack(studio, tab, onChange, this.#shelf);
     this.#opened = { studio, stack };
+    this.#shelf = stack.shelf;
     studio.onLost((detail) => (this.rebuilt = this.#rebuild(choice, tab, detail)));
     void this.#finishChecks(studio, stack)
       .then(() => prepareFirstEdit(studio, (event) => this.#tell(event)))

@@ -1,4 +1,4 @@
-import type { Database } from '../store/database.ts';
+import { asCache, type Database } from '../store/database.ts';
 import { deleteRecord, getRecord, listKeys, putRecord, type RecordKind } from '../store/keep.ts';
 import type { KeptSets, KeptTracing } from './api-locate.ts';
 import type { Studio } from './studio.ts';
@@ -24,7 +24,7 @@ export async function keepTracing({ model, database }: KeepingStudio, tracing: K
 export async function findTracing({ model, database }: KeepingStudio, prompt: string): Promise<KeptTracing | null> {
   const keys = await keysAbout(database, TRACINGS, model.hash);
   const key = keys.findLast((each) => aboutOf(each) === `${model.hash} ${prompt}`) ?? keys.at(-1);
-  return key === undefined ? null : ((await getRecord(database, TRACINGS, key)) ?? null);
+  return key === undefined ? null : ((await getRecord(asCache(database), TRACINGS, key)) ?? null);
 }
 
 /**
@@ -39,7 +39,7 @@ export async function keepSets({ model, database }: KeepingStudio, sets: KeptSet
 /** The sets that were measured last on this model; null where none were. */
 export async function findSets({ model, database }: KeepingStudio): Promise<KeptSets | null> {
   const key = (await keysAbout(database, SETS, model.hash)).at(-1);
-  return key === undefined ? null : ((await getRecord(database, SETS, key)) ?? null);
+  return key === undefined ? null : ((await getRecord(asCache(database), SETS, key)) ?? null);
 }
 
 // ---
@@ -84,5 +84,5 @@ function aboutOf(key: string): string {
 }
 
 async function keysAbout<T>(database: Database, kind: RecordKind<T>, hash: string): Promise<string[]> {
-  return (await listKeys(database, kind)).filter((key) => aboutOf(key).startsWith(hash));
+  return (await listKeys(asCache(database), kind)).filter((key) => aboutOf(key).startsWith(hash));
 }

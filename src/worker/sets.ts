@@ -12,6 +12,7 @@ import {
 } from '../locate/relations.ts';
 import { readSetFile, SET_FILES, type StoredSets } from '../locate/set-file.ts';
 import { promptKey, type PromptFigures, type SetJournal } from '../locate/sets.ts';
+import { asCache } from '../store/database.ts';
 import { getRecord, putRecord, type RecordKind } from '../store/keep.ts';
 import type { HowMeasured, MeasuredSets, SetsAsked } from './api-locate.ts';
 import type { StandingEdits } from './locating.ts';
@@ -93,7 +94,7 @@ export async function measureSets(
   };
   const journal: SetJournal = {
     async known(key) {
-      const figures = await getRecord(database, FIGURES, key);
+      const figures = await getRecord(asCache(database), FIGURES, key);
       if (figures) found.push(figures);
       tell();
       return figures;
@@ -120,7 +121,8 @@ export async function findFigures(
   { settings, stamp }: HowMeasured,
 ): Promise<(PromptFigures | null)[]> {
   const keys = prompts.map((prompt) => promptKey(model, prompt, settings, stamp));
-  return Promise.all(keys.map(async (key) => (await getRecord(database, FIGURES, key)) ?? null));
+  const cache = asCache(database);
+  return Promise.all(keys.map(async (key) => (await getRecord(cache, FIGURES, key)) ?? null));
 }
 
 // ---

@@ -4,7 +4,7 @@ import { deleteEdit, listEditIds, loadEdit, loadStack, saveEdit, saveStack } fro
 import type { KeptStack, Trail } from '../edit/library.ts';
 import { entriesOf, type Edit, type Standing } from '../edit/record.ts';
 import type { Database } from '../store/database.ts';
-import { exclusively, hold } from '../store/locks.ts';
+import { exclusively, hold, isHeld } from '../store/locks.ts';
 
 /** What the person of this tab has made of the stack, and the way there. */
 export interface Way {
@@ -22,8 +22,8 @@ export class Shelf {
   readonly #name: string;
   /** Kept edits of other models. */
   readonly #foreign = new Map<string, Edit['model'] | null>();
-  /** Kept edits of this tab that are being checked: not part of the stack yet. */
-  readonly #pending = new Set<string>();
+  /** Kept edits of this tab that are being checked, with what lets go of them: not part of any tab's stack yet. */
+  readonly #pending = new Map<string, (() => void) | null>();
   /** Edits that this tab has taken off since it was opened. */
   readonly #near = new Map<string, Edit>();
   #standing: readonly Standing[] = [];
@@ -60,8 +60,17 @@ export class Shelf {
     return [...this.#foreign.values()].filter((model) => model !== null);
   }
 
-  /** Reads the stack, and takes up this tab's trail, or else the latest of a tab that is no more. */
-  async open(): Promise<void> {
+  /**
+   * Reads the stack, and takes up this tab's trail, or else the latest of a tab that is no more.
+   *
+   * @param before this tab's last shelf: what it knew stands where the store can't be read any more
+   */
+  async open(before: Shelf | null): Promise<void> {
+    if (before && before.#modelHash === this.#modelHash) {
+      this.#standing = before.#standing;
+      this.#trail = { ...before.#trail, tab: this.#trail.tab };
+      for (const [id, edit] of before.#near) this.#near.set(id, edit);
+    }
     // A page that is loaded again waits for its own end; a copy of a tab has the name of another.
     this.#release = await hold(lockOf(this.#trail.tab), 'exclusive', PATIENCE);
     if (!this.#release) {
@@ -80,27 +89,28 @@ export class Shelf {
     });
   }
 
-  /** Lets go of this tab's name. */
+  /** Lets go of this tab's name, and of what is being checked. */
   close(): void {
     this.#release?.();
+    for (const id of this.#pending.keys()) this.#letGo(id);
   }
 
   /** Keeps an edit that is not part of the stack before `admit`: should this tab end before, the next one finds it. */
   async lay(edit: Edit): Promise<void> {
-    this.#pending.add(edit.id);
+    this.#pending.set(edit.id, await hold(lockOfEdit(edit.id)));
     await saveEdit(this.#database, edit);
   }
 
   /** Keeps an edit as it is now: from here on it counts. */
   async admit(edit: Edit): Promise<void> {
     await saveEdit(this.#database, edit);
-    this.#pending.delete(edit.id);
+    this.#letGo(edit.id);
   }
 
-  /** Forgets an edit that was laid here; or leaves it as it is, a part of the stack that isn't checked. */
-  async leave(id: string, forget: boolean): Promise<void> {
-    if (forget) await deleteEdit(this.#database, id);
-    this.#pending.delete(id);
+  /** Forgets an edit that was laid here. */
+  async forget(id: string): Promise<void> {
+    await deleteEdit(this.#database, id);
+    this.#letGo(id);
   }
 
   /**
@@ -171,17 +181,25 @@ export class Shelf {
     }
   }
 
-  /** All kept edits of the model but for those that wait to be part of the stack, or to be put back. */
+  #letGo(id: string): void {
+    this.#pending.get(id)?.();
+    this.#pending.delete(id);
+  }
+
+  /**
+   * All kept edits of the model but for those that wait to be part of the stack, or to be put back. What another tab is
+   * checking waits for that tab: it may still be stopped there.
+   */
   async #edits({ entries, trails }: KeptStack): Promise<Map<string, Edit>> {
     const aside = asideOf(trails).filter((id) => !isIn(entries, id));
-    const hidden = new Set([...aside, ...this.#pending]);
+    const hidden = new Set([...aside, ...this.#pending.keys()]);
     const edits = new Map<string, Edit>();
     for (const id of await listEditIds(this.#database)) {
       if (this.#foreign.has(id) || hidden.has(id)) continue;
       const here = this.#standing.find(({ edit }) => edit.id === id)?.edit;
       const edit = here && isChecked(here) ? here : await loadEdit(this.#database, id);
-      if (edit?.model.hash === this.#modelHash) edits.set(id, edit);
-      else this.#foreign.set(id, edit?.model ?? null);
+      if (edit?.model.hash !== this.#modelHash) this.#foreign.set(id, edit?.model ?? null);
+      else if (isChecked(edit) || !(await isHeld(lockOfEdit(id)))) edits.set(id, edit);
     }
     return edits;
   }
@@ -213,11 +231,14 @@ function lockOf(tab: string): string {
   return `tab ${tab}`;
 }
 
+/** Held while an edit is checked. */
+function lockOfEdit(id: string): string {
+  return `edit ${id}`;
+}
+
 async function findOrphan(trails: readonly Trail[]): Promise<Trail | undefined> {
   for (const trail of trails.toReversed()) {
-    const release = await hold(lockOf(trail.tab));
-    release?.();
-    if (release) return trail;
+    if (!(await isHeld(lockOf(trail.tab)))) return trail;
   }
   return undefined;
 }

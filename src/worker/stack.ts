@@ -1,4 +1,4 @@
-import { EditorError } from '../base/errors.ts';
+import { EditorError, toEditorError } from '../base/errors.ts';
 import type { Watch } from '../base/tasks.ts';
 import { checkEdit } from '../edit/check.ts';
 import { solveEdit, type EditInput } from '../edit/edit.ts';
@@ -21,11 +21,15 @@ export type StackStudio = Pick<Studio, 'model' | 'database' | 'heldOut'>;
  */
 export class EditStack {
   readonly #studio: StackStudio;
-  readonly #shelf: Shelf;
+  /** The stack as it is kept. */
+  readonly shelf: Shelf;
   readonly #neighbors: BroadcastChannel;
+  readonly #onChange: () => void;
   #standing: readonly Standing[] = [];
   /** What `arrange` was last told and is keeping: it counts already. */
   #told: Arrangement | null = null;
+  /** Edits whose check has failed since the model was opened. */
+  readonly #uncheckable = new Set<string>();
   /** Patches of the edits that are on at their doses; made when first needed. */
   #placed: PlacedPatches | null = null;
   /** Placed patches that were replaced while a run may still read them. */
@@ -35,8 +39,9 @@ export class EditStack {
   constructor(studio: StackStudio, tab: string, onChange: () => void) {
     const { database, model } = studio;
     this.#studio = studio;
-    this.#shelf = new Shelf(database, model.hash, tab);
+    this.shelf = new Shelf(database, model.hash, tab);
     this.#neighbors = new BroadcastChannel(`palimpsest stack of ${model.hash}`);
+    this.#onChange = onChange;
     this.#neighbors.onmessage = () => void this.reread().then(onChange);
   }
 
@@ -58,29 +63,29 @@ export class EditStack {
 
   /** What this tab can undo and redo. */
   get history(): StackHistory {
-    return this.#shelf.history;
+    return this.shelf.history;
   }
 
   /** The models of all kept edits. */
   get models(): readonly Edit['model'][] {
-    return [...this.#standing.map(({ edit }) => edit.model), ...this.#shelf.otherModels];
+    return [...this.#standing.map(({ edit }) => edit.model), ...this.shelf.otherModels];
   }
 
   /** How many kept edits belong to other versions of the model. */
   get elsewhere(): number {
     const { name } = this.#studio.model;
-    return this.#shelf.otherModels.filter((model) => model.name === name).length;
+    return this.shelf.otherModels.filter((model) => model.name === name).length;
   }
 
   /** Takes the stack as it is kept for the first time. */
-  async open(): Promise<void> {
-    await this.#shelf.open();
+  async open(before: Shelf | null): Promise<void> {
+    await this.shelf.open(before);
     this.#refresh();
   }
 
   /** Takes the stack as it is kept. */
   async reread(): Promise<void> {
-    await this.#shelf.read();
+    await this.shelf.read();
     this.#refresh();
   }
 
@@ -94,31 +99,44 @@ export class EditStack {
     const { model } = this.#studio;
     const given = { ...input, stack: this.active.filter(({ edit }) => edit.id !== replaces) };
     const solved = { ...(await solveEdit(model, given, watch)), ...(replaces !== undefined && { replaces }) };
-    await this.#shelf.lay(solved);
+    await this.shelf.lay(solved);
+    let checked: Edit;
     try {
-      await this.#push(await checkEdit(model, solved, given, watch));
+      checked = await checkEdit(model, solved, given, watch);
     } catch (error) {
-      // With its device an edit loses only the check, which follows when the device is back.
-      const isLost = error instanceof EditorError && error.code === 'device-lost';
-      await this.#shelf.leave(solved.id, !isLost);
+      if (toEditorError(error, 'check the edit').code === 'aborted') await this.#forget(solved.id);
+      // It took long to solve, and only the check is missing: that follows when the model is opened the next time.
+      else await this.#push(solved).then(this.#onChange);
       throw error;
     }
+    await this.#push(checked);
     return this.views().find(({ id }) => id === solved.id) as EditView;
   }
 
-  /** Checks an edit whose check was cut off. Resolves with whether there was one. */
+  /**
+   * Checks an edit whose check was cut off; one that can't be checked stays as it is. Resolves with whether there was one.
+   *
+   * @throws EditorError `aborted`, and `device-lost`: nothing can be checked then
+   */
   async finishCheck(watch: Watch): Promise<boolean> {
     const { heldOut, model } = this.#studio;
-    const cut = this.#standing.find(({ edit }) => !isChecked(edit))?.edit;
+    const cut = this.#standing.find(({ edit }) => !isChecked(edit) && !this.#uncheckable.has(edit.id))?.edit;
     if (!cut) return false;
     const stack = cut.parents.flatMap(({ id, alpha }) => {
       const edit = this.#find(id);
       return edit ? [{ edit, alpha }] : [];
     });
-    const checked = await checkEdit(model, cut, { stack, heldOut }, watch);
+    let checked: Edit;
+    try {
+      checked = await checkEdit(model, cut, { stack, heldOut }, watch);
+    } catch (error) {
+      if (ENDS.has(toEditorError(error, 'check the edit').code)) throw error;
+      this.#uncheckable.add(cut.id);
+      return true;
+    }
     await this.#change(async (standing) => {
       // Another tab may have removed it meanwhile.
-      if (standing.some(({ edit }) => edit.id === cut.id)) await this.#shelf.admit(checked);
+      if (standing.some(({ edit }) => edit.id === cut.id)) await this.shelf.admit(checked);
       return standing.map((each) => (each.edit.id === cut.id ? { ...each, edit: checked } : each));
     });
     return true;
@@ -139,10 +157,14 @@ export class EditStack {
     this.#told = wanted;
     this.#refresh();
     try {
-      const next = async (standing: readonly Standing[]) => arranged(standing, await this.#shelf.aside(ids), wanted);
+      const next = async (standing: readonly Standing[]) => arranged(standing, await this.shelf.aside(ids), wanted);
       await this.#change(next, wanted);
     } finally {
-      if (this.#told === wanted) this.#told = null;
+      if (this.#told === wanted) {
+        this.#told = null;
+        // What couldn't be kept counts no longer.
+        this.#refresh();
+      }
     }
   }
 
@@ -153,16 +175,22 @@ export class EditStack {
 
   dispose(): void {
     this.#neighbors.close();
-    this.#shelf.close();
+    this.shelf.close();
     this.#retire();
     this.sweep();
   }
 
   async #push(edit: Edit): Promise<void> {
-    await this.#shelf.admit(edit);
+    await this.shelf.admit(edit);
     await this.#change((standing) =>
       Promise.resolve(isIn(entriesOf(standing), edit.id) ? standing : withNews(standing, [edit])),
     );
+  }
+
+  /** The other tabs hear of it too: one without locks has taken it for a new edit. */
+  async #forget(id: string): Promise<void> {
+    await this.shelf.forget(id);
+    this.#neighbors.postMessage(null);
   }
 
   #find(id: string): Edit | undefined {
@@ -171,7 +199,7 @@ export class EditStack {
 
   /** Changes the stack as it is kept, and tells the other tabs. */
   async #change(next: (standing: readonly Standing[]) => Promise<readonly Standing[]>, way?: Way): Promise<void> {
-    await this.#shelf.change(next, way);
+    await this.shelf.change(next, way);
     this.#refresh();
     this.#neighbors.postMessage(null);
   }
@@ -180,7 +208,7 @@ export class EditStack {
   #refresh(): void {
     const doses = () => this.active.map(({ edit, alpha }) => `${edit.id} ${alpha}`).join();
     const before = doses();
-    const { standing, near } = this.#shelf;
+    const { standing, near } = this.shelf;
     this.#standing = this.#told ? arranged(standing, near, this.#told) : standing;
     if (doses() !== before) this.#retire();
   }
@@ -195,15 +223,24 @@ export class EditStack {
  * The kept edits of a model.
  *
  * @param tab      the name of this tab, which it has again when it is loaded again
- * @param onChange hears that another tab has changed them
+ * @param onChange hears that they have changed without being asked: in another tab, or because a check has failed
+ * @param before   what this worker's last stack knew
  */
-export async function restoreStack(studio: StackStudio, tab: string, onChange: () => void): Promise<EditStack> {
+export async function restoreStack(
+  studio: StackStudio,
+  tab: string,
+  onChange: () => void,
+  before: Shelf | null = null,
+): Promise<EditStack> {
   const stack = new EditStack(studio, tab, onChange);
-  await stack.open();
+  await stack.open(before);
   return stack;
 }
 
 // ---
+
+/** What ends all checks, rather than one. */
+const ENDS: ReadonlySet<string> = new Set(['aborted', 'device-lost']);
 
 /** Edits in the order and with the doses that are wanted; those that nothing is said of stay on top. */
 function arranged(

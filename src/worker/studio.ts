@@ -11,11 +11,12 @@ import { loadModel } from '../model/load.ts';
 import type { Model } from '../model/model.ts';
 import { checkDevice, type CheckResult } from '../model/selfcheck.ts';
 import { ifThere, type ModelSource } from '../model/source.ts';
-import { memoryDatabase, openDatabase, withFallback, type Database, type Neighbors } from '../store/database.ts';
-import { createFileStore, isPersistent, type FileStore } from '../store/files.ts';
+import type { Database } from '../store/database.ts';
+import { createFileStore, type FileStore } from '../store/files.ts';
 import { shareDownloads } from '../store/share.ts';
 import type { DeviceChoice, DeviceReport, Example, Kept } from './api.ts';
 import { isOutOfReach, isOwn, keptModel, keptModels, shippedModel } from './shipped.ts';
+import type { Store } from './store.ts';
 
 /** An open model with all that belongs to it. */
 export interface Studio {
@@ -45,22 +46,16 @@ export interface Studio {
  * is left for the CPU, with the reason. Where this page's own version of the model can't be had, the latest one that an
  * earlier visit has kept is opened.   [design.md D3; ux.md 3.3]
  *
- * @param neighbors hear when another tab has the store, and when the browser keeps nothing more: work goes on from memory
+ * @param store outlives the studio
  */
-export async function openStudio(choice: DeviceChoice, watch: Watch, neighbors: Required<Neighbors>): Promise<Studio> {
+export async function openStudio(choice: DeviceChoice, watch: Watch, { database, kept }: Store): Promise<Studio> {
   watch.progress?.({ stage: 'probe', done: 0, total: 1, unit: 'steps' });
-  const { database, kept } = await openStore(neighbors);
   const files = shareDownloads(createFileStore(database), (progress) => watch.progress?.(progress));
   try {
-    return { ...(await openReachable(files, database, choice, watch)), kept };
+    return { ...(await openReachable(files, database, choice, watch)), kept: await kept() };
   } finally {
     files.close();
   }
-}
-
-/** The name under which a browser refuses to store. */
-export function refusalOf({ values }: EditorError): string {
-  return String(values['reason'] ?? 'Error');
 }
 
 // ---
@@ -135,10 +130,7 @@ async function openModel(
       fetchedBytes: bytes(),
       closed: closing.signal,
       onLost: (callback) => model.device.gpu?.onLost(callback),
-      dispose: async () => {
-        await close();
-        database.close();
-      },
+      dispose: close,
     };
   } catch (error) {
     await close();
@@ -161,19 +153,6 @@ async function readCompanions(
     examples: ((await ifThere(source.readJson('examples.json', watch))) ?? []) as Example[],
     companion: (file) => ifThere(source.readJson(file)),
   };
-}
-
-/** The browser's store, or memory where it refuses. */
-async function openStore(neighbors: Required<Neighbors>): Promise<Pick<Studio, 'database' | 'kept'>> {
-  try {
-    const database = withFallback(await openDatabase(undefined, undefined, neighbors), neighbors.onGone);
-    const isSafe = await isPersistent().catch(() => false);
-    return { database, kept: { ok: true, isSafe } };
-  } catch (error) {
-    if (!(error instanceof EditorError)) throw error;
-    neighbors.onGone(error);
-    return { database: memoryDatabase(), kept: { ok: false, refusal: refusalOf(error) } };
-  }
 }
 
 interface Trusted {

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { EditorError } from '../../src/base/errors.ts';
 import {
+  asCache,
   cacheKey,
   type Database,
   type KeyPart,
@@ -186,6 +187,55 @@ describe('a full disk', () => {
     expect(await getRecord(database, SUMS, 'a')).toBeUndefined();
     database.close();
   });
+});
+
+describe('a store that a newer version of this page has taken over', () => {
+  /** One that had two records, with memory behind it. */
+  async function gone() {
+    const name = `gone-${names++}`;
+    const opened = await openDatabase(name);
+    for (const key of ['a', 'b']) await putRecord(opened, SUMS, key, sums(1));
+    const told: EditorError[] = [];
+    const database = withFallback(opened, (refusal) => told.push(refusal));
+    (await openDatabase(name, [...MIGRATIONS, () => undefined])).close();
+    return { database, told };
+  }
+
+  test('says so, rather than that there is nothing', async () => {
+    const { database } = await gone();
+    await expectFault(() => getRecord(database, SUMS, 'a'), 'quota', 'now belongs to a newer version');
+    await expectFault(() => listKeys(database, SUMS), 'quota');
+  });
+
+  test('lets go of a record for as long as the page runs', async () => {
+    const { database, told } = await gone();
+    await deleteRecord(database, SUMS, 'a');
+    expect(told.map(({ code }) => code)).toEqual(['quota']);
+    expect(await getRecord(database, SUMS, 'a')).toBeUndefined();
+    await putRecord(database, SUMS, 'a', sums(2));
+    expect(await getRecord(database, SUMS, 'a')).toEqual(sums(2));
+  });
+
+  test('has nothing of what can be made again, but for what was made since', async () => {
+    const { database } = await gone();
+    const cache = asCache(database);
+    await putRecord(cache, SUMS, 'b', sums(2));
+    expect([await getRecord(cache, SUMS, 'a'), await getRecord(cache, SUMS, 'b')]).toEqual([undefined, sums(2)]);
+    expect(await listKeys(cache, SUMS)).toEqual([]);
+    await expectFault(() => cache.get('chunks', 'a'), 'quota');
+  });
+});
+
+test('a record that can’t be deleted isn’t listed, until there is one again', async () => {
+  const opened = await fresh();
+  const refusal = new EditorError('quota', 'delete', 'the browser’s store refuses', 'go on');
+  const database = withFallback({ ...opened, delete: () => Promise.reject(refusal) }, () => undefined);
+  for (const key of ['a', 'b']) await putRecord(database, SUMS, key, sums(1));
+  await deleteRecord(database, SUMS, 'a');
+  expect(await listKeys(database, SUMS)).toEqual(['b']);
+  await putRecord(database, SUMS, 'a', sums(2));
+  expect(await listKeys(database, SUMS)).toEqual(['a', 'b']);
+  database.close();
 });
 
 describe('a cache key', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { exclusively, hold } from '../../src/store/locks.ts';
+import { exclusively, hold, isHeld } from '../../src/store/locks.ts';
 
 test('work of one name goes one after the other, also after a failure; of another name beside it', async () => {
   const said: string[] = [];
@@ -35,4 +35,11 @@ test.each<[LockMode, LockMode, boolean]>([
   other?.();
   release?.();
   expect(await hold(name, wanted)).not.toBe(null);
+});
+
+test('who holds one alone is seen by all who ask, as long as it is held', async () => {
+  const release = await hold('asked for');
+  expect(await Promise.all([isHeld('asked for'), isHeld('asked for'), isHeld('another')])).toEqual([true, true, false]);
+  release?.();
+  expect(await Promise.all([isHeld('asked for'), isHeld('asked for')])).toEqual([false, false]);
 });

@@ -1,7 +1,7 @@
 import { NO_HISTORY, type Entries, type History } from '../../src/edit/history.ts';
 import type { Edit } from '../../src/edit/record.ts';
 import type { Model } from '../../src/model/model.ts';
-import { openDatabase } from '../../src/store/database.ts';
+import { openDatabase, type Database } from '../../src/store/database.ts';
 import { restoreStack, type EditStack, type StackStudio } from '../../src/worker/stack.ts';
 
 /** As much of an edit as a stack looks at: all but what it computes with. */
@@ -21,9 +21,18 @@ export function uncheckedEdit(id: string, createdAt: number, more: Partial<Edit>
   return keptEdit(id, createdAt, { proof: { sites: [], requests: [], drift: null }, ...more });
 }
 
-/** A tab: its own connection to the database that it shares, and a stack over a model that is asked for nothing. */
-export async function openTab(name: string, tab: string, onChange: () => void = () => undefined) {
-  const database = await openDatabase(name);
+/**
+ * A tab: its own connection to the database that it shares, and a stack over a model that is asked for nothing.
+ *
+ * @param around what lies between the stack and the database
+ */
+export async function openTab(
+  name: string,
+  tab: string,
+  onChange: () => void = () => undefined,
+  around: (database: Database) => Database = (database) => database,
+) {
+  const database = around(await openDatabase(name));
   const studio: StackStudio = { model: { name: 'hearth', hash: 'abc' } as Model, database, heldOut: [] };
   const stack = await restoreStack(studio, tab, onChange);
   return { stack, database };

@@ -12,6 +12,7 @@ import {
   type KeepingStudio,
 } from '../../src/worker/kept.ts';
 import { faultOf } from '../support/faults.ts';
+import { goneDatabase } from '../support/gone.ts';
 
 /** Of a model nothing matters here but its fingerprint. */
 const of = (hash: string, database: KeepingStudio['database']) => ({ model: { hash }, database }) as KeepingStudio;
@@ -82,6 +83,11 @@ describe('what was traced', () => {
     expect((await findTracing(studio, 'it'))?.here.computedAt).toBe(1);
     expect(refusals).toEqual(['quota']);
   });
+});
+
+test('nothing is found where the store is gone, and that is no fault', async () => {
+  const studio = of('a', await goneDatabase('kept, gone', (database) => keepTracing(of('a', database), kept('it', 1))));
+  expect([await findTracing(studio, 'it'), await findSets(studio)]).toEqual([null, null]);
 });
 
 test('of sets the latest are kept', async () => {

@@ -1,3 +1,4 @@
+import 'fake-indexeddb/auto';
 import { readFileSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
 import { SET_FILES } from '../../src/locate/set-file.ts';
@@ -7,6 +8,7 @@ import type { MeasuredSets, RelationPrompt } from '../../src/worker/api-locate.t
 import { findFigures, measureSets, readOwnPrompts, readStoredSets, type SetsStudio } from '../../src/worker/sets.ts';
 import { testDevice } from '../support/device.ts';
 import { expectFault } from '../support/faults.ts';
+import { goneDatabase } from '../support/gone.ts';
 import { SHIPPED } from '../support/shipped.ts';
 import { byteTokenizer, randomModel, TINY_CONFIGS } from '../support/tiny.ts';
 
@@ -75,6 +77,14 @@ test('what was measured of single prompts is found again, as it was measured and
   }
   const edited = { ...whole, stamp: 'an edit' };
   expect(await findFigures(studio, PROMPTS as RelationPrompt[], edited)).toEqual([null, null, null]);
+});
+
+test('a store that is gone keeps nobody from measuring', async () => {
+  const homeless = { ...studio, database: await goneDatabase('sets') };
+  const whole = await measureSets(homeless, ASKED, UNEDITED, () => undefined, {});
+  expect(
+    await findFigures(homeless, [PROMPTS[0], { ...PROMPTS[0], prompt: 'PersonX fell' }] as RelationPrompt[], whole),
+  ).toEqual([expect.anything(), null]);
 });
 
 test('sets of another model are none of this one; damaged ones are told', async () => {

@@ -1,10 +1,12 @@
 import 'fake-indexeddb/auto';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { EditorError } from '../../src/base/errors.ts';
 import type { Progress } from '../../src/base/tasks.ts';
 import { f64, type Tensor } from '../../src/base/tensor.ts';
 import { makeCovariances, type Covariances } from '../../src/edit/covariance.ts';
 import { NO_HISTORY } from '../../src/edit/history.ts';
 import { listEditIds, loadEdit, saveEdit } from '../../src/edit/library.ts';
+import type { Edit } from '../../src/edit/record.ts';
 import { readHparams } from '../../src/edit/read-hparams.ts';
 import { validateRequests } from '../../src/edit/request.ts';
 import type { Model } from '../../src/model/model.ts';
@@ -33,15 +35,17 @@ beforeAll(async () => {
 });
 
 /** A tab: its own connection to the database that it shares. */
-async function openTab(name: string, tab = 'one') {
+async function openTab(name: string, tab = 'one', onChange: () => void = () => undefined) {
   const database = await openDatabase(name);
   const studio: StackStudio = { model, database, heldOut };
-  const stack = await restoreStack(studio, tab, () => undefined);
+  const stack = await restoreStack(studio, tab, onChange);
   return { stack, database };
 }
 
+const entry = (id: string, alpha = 1) => ({ id, on: true, alpha });
+
 /** The smallest edit there is: one step, no prefixes, two sites. It need not take. */
-async function makeEdit(stack: EditStack, onVerify: () => unknown, replaces?: string) {
+async function makeEdit(stack: EditStack, onVerify: () => unknown, replaces?: string, onLater?: () => void) {
   const { hparams, preset } = readHparams(
     'dem+',
     { steps: 1, prefixes: 0, layerRule: 'fixed', mlpLayers: [6], attnLayers: [6] },
@@ -50,6 +54,7 @@ async function makeEdit(stack: EditStack, onVerify: () => unknown, replaces?: st
   const controller = new AbortController();
   let waited: Promise<unknown> = Promise.resolve();
   const progress = ({ stage, done }: Progress) => {
+    if (stage === 'verify' && done > 0) onLater?.();
     if (stage !== 'verify' || done !== 0) return;
     waited = (async () => onVerify())().catch(() => controller.abort());
   };
@@ -74,11 +79,14 @@ async function copyEdit(database: Database, ids: readonly string[]): Promise<voi
 
 describe('an edit', () => {
   test('is kept as soon as it is solved, and checked by the next tab when this one ends before', async () => {
-    const name = `stack ${names++}`;
-    const first = await openTab(name);
+    const first = await openTab(`stack ${names++}`);
     let seen: unknown;
     const made = await makeEdit(first.stack, async () => {
-      const next = await openTab(name, 'two');
+      // What a tab that ends now leaves behind, under another name: this one lives on, and its own would wait for it.
+      const [id] = await listEditIds(first.database);
+      const next = await openTab(`stack ${names++}`, 'two');
+      await saveEdit(next.database, { ...((await loadEdit(first.database, id)) as Edit), id: 'left' });
+      await next.stack.reread();
       const [cut] = next.stack.views();
       expect(cut.proof.requests).toEqual([]);
       expect(cut.proof.sites.length).toBeGreaterThan(0);
@@ -87,9 +95,34 @@ describe('an edit', () => {
       expect(await next.stack.finishCheck({})).toBe(false);
       next.stack.dispose();
     });
-    expect(seen).toEqual(made);
+    expect(seen).toEqual({ ...made, id: 'left' });
     expect(made.proof.requests.length).toBe(1);
     first.stack.dispose();
+  });
+
+  test('whose check fails is kept, and said to be unchecked', async () => {
+    let heard = 0;
+    const { stack, database } = await openTab(`stack ${names++}`, 'one', () => void (heard += 1));
+    const fail = () => {
+      throw new EditorError('out-of-memory', 'check', 'its memory is full', 'close other tabs');
+    };
+    const old = await makeEdit(stack, () => undefined);
+    await expectFault(() => makeEdit(stack, () => undefined, old.id, fail), 'out-of-memory');
+    const [id] = stack.views().map((edit) => edit.id);
+    expect([id === old.id, idsOf(stack)]).toEqual([false, [`${id} 1`]]);
+    expect(stack.views()[0].proof.requests).toEqual([]);
+    expect(await listEditIds(database)).toContain(id);
+    expect(heard).toBe(1);
+    // Another one that can't be checked at all keeps nobody from checking this one.
+    await saveEdit(database, { ...((await loadEdit(database, id)) as Edit), id: 'bad', createdAt: 1, requests: [] });
+    await stack.reread();
+    await arrange(stack, [entry('bad'), entry(id)]);
+    expect(idsOf(stack)).toEqual(['bad 1', `${id} 1`]);
+    expect([await stack.finishCheck({}), await stack.finishCheck({}), await stack.finishCheck({})]).toEqual([
+      ...[true, true, false],
+    ]);
+    expect(stack.views().map(({ proof }) => proof.requests.length)).toEqual([0, 1]);
+    stack.dispose();
   });
 
   test('that is stopped while it is checked leaves nothing behind', async () => {
@@ -141,7 +174,7 @@ test('what is arranged counts before it is kept, and whatever else is kept meanw
   const { stack } = await openTab(`stack ${names++}`);
   const { id } = await makeEdit(stack, () => undefined);
   const placed = stack.patches();
-  const kept = arrange(stack, [{ id, on: true, alpha: 0.5 }]);
+  const kept = arrange(stack, [entry(id, 0.5)]);
   expect(idsOf(stack)).toEqual([`${id} 0.5`]);
   expect(stack.patches()).not.toBe(placed);
   const halved = stack.patches();

@@ -1,9 +1,10 @@
 import 'fake-indexeddb/auto';
 import { describe, expect, test } from 'vitest';
+import { EditorError } from '../../src/base/errors.ts';
 import { NO_HISTORY, type Entries, type History } from '../../src/edit/history.ts';
 import { listEditIds, saveEdit } from '../../src/edit/library.ts';
 import type { Edit } from '../../src/edit/record.ts';
-import { openDatabase } from '../../src/store/database.ts';
+import { MIGRATIONS, openDatabase, withFallback } from '../../src/store/database.ts';
 import { expectFault } from '../support/faults.ts';
 import { arrange, idsOf, keptEdit, openTab, uncheckedEdit } from '../support/kept-edit.ts';
 
@@ -148,6 +149,56 @@ describe('what a tab can undo', () => {
   });
 });
 
+describe('a stack whose store is gone', () => {
+  const acts = (id: string, state: Entries): History<Entries>['past'] => [
+    { act: { kind: 'dose', id, target: `door ${id}`, at: 5 }, state },
+  ];
+
+  /** A tab with two edits, whose store a newer version of the page has taken over in another tab. */
+  async function openGone() {
+    const name = await databaseWith(keptEdit('a', 1), keptEdit('b', 2));
+    const opened = await openTab(
+      name,
+      'one',
+      () => undefined,
+      (database) => withFallback(database, () => undefined),
+    );
+    await arrange(opened.stack, [entry('a'), entry('b')]);
+    (await openDatabase(name, [...MIGRATIONS, () => undefined])).close();
+    return opened;
+  }
+
+  test('is changed in memory, also once the last way back to an edit is gone', async () => {
+    const { stack } = await openGone();
+    await stack.arrange({ entries: [entry('a')], gone: ['b'], history: { past: [], future: acts('b', [entry('b')]) } });
+    expect(idsOf(stack)).toEqual(['a 1']);
+    for (const alpha of [0.5, 0.7]) {
+      await stack.arrange({ entries: [entry('a', alpha)], gone: [], history: NO_HISTORY });
+      expect(idsOf(stack)).toEqual([`a ${alpha}`]);
+    }
+    await stack.reread();
+    expect(idsOf(stack)).toEqual(['a 0.7']);
+    stack.dispose();
+  });
+});
+
+test('what can’t be kept counts no longer once that is known', async () => {
+  const refusal = new EditorError('quota', 'store', 'the browser gives this page no more room', 'free some');
+  const name = await databaseWith(keptEdit('a', 1));
+  const put = () => Promise.reject(refusal);
+  const { stack } = await openTab(
+    name,
+    'one',
+    () => undefined,
+    (database) => ({ ...database, put }),
+  );
+  const arranging = arrange(stack, [entry('a', 0.5)]);
+  expect(idsOf(stack)).toEqual(['a 0.5']);
+  await expectFault(() => arranging, 'quota');
+  expect(idsOf(stack)).toEqual(['a 1']);
+  stack.dispose();
+});
+
 describe('two tabs', () => {
   async function openTwo() {
     const name = await databaseWith(keptEdit('a', 1), keptEdit('b', 2));
@@ -173,6 +224,28 @@ describe('two tabs', () => {
     await two.arrange({ entries: list, gone: [], history: NO_HISTORY });
     expect(idsOf(two)).toEqual(['b 0.5', 'c 1']);
     one.dispose();
+    two.dispose();
+  });
+
+  test('wait for what another one is still checking, and leave what that makes again where it is', async () => {
+    const { one, two, database } = await openTwo();
+    await one.shelf.lay(uncheckedEdit('new', 3, { replaces: 'a' }));
+    await two.arrange({ entries: [entry('a'), entry('b', 0.5)], gone: [], history: removed('c') });
+    expect(idsOf(two)).toEqual(['a 1', 'b 0.5']);
+    await one.shelf.forget('new');
+    await Promise.all([one.reread(), two.reread()]);
+    expect([idsOf(one), idsOf(two)]).toEqual([idsOf(two), ['a 1', 'b 0.5']]);
+    expect(await listEditIds(database)).toEqual(['a', 'b']);
+    one.dispose();
+    two.dispose();
+  });
+
+  test('take over what another one was checking when it ended', async () => {
+    const { one, two } = await openTwo();
+    await one.shelf.lay(uncheckedEdit('new', 3, { replaces: 'a' }));
+    one.dispose();
+    await two.reread();
+    expect(idsOf(two)).toEqual(['new 1', 'b 1']);
     two.dispose();
   });
 
