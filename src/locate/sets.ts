@@ -1,7 +1,7 @@
 import { throwIfAborted, type Watch } from '../base/tasks.ts';
 import type { Model } from '../model/model.ts';
 import type { PlacedPatches } from '../model/patch.ts';
-import { cacheKey } from '../store/database.ts';
+import { cacheKey } from '../store/cache-key.ts';
 import { readCase, type LocateRequest } from './case.ts';
 import { LENS_HOOKS, measureLens, type LensPlace } from './lens.ts';
 import { locate, LOCATION_KINDS, type LocationMap, type LocationSettings } from './location.ts';

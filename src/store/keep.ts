@@ -1,4 +1,5 @@
-import { type Database, modelOfKey } from './database.ts';
+import { modelOfKey } from './cache-key.ts';
+import type { Database } from './database.ts';
 
 /**
  * A kind of record, as its owner defines it: edits, covariances, factors, settings. `T` is plain data and typed arrays:

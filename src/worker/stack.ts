@@ -160,11 +160,9 @@ export class EditStack {
       const next = async (standing: readonly Standing[]) => arranged(standing, await this.shelf.aside(ids), wanted);
       await this.#change(next, wanted);
     } finally {
-      if (this.#told === wanted) {
-        this.#told = null;
-        // What couldn't be kept counts no longer.
-        this.#refresh();
-      }
+      // What couldn't be kept counts no longer.
+      if (this.#told === wanted) this.#told = null;
+      this.#refresh();
     }
   }
 

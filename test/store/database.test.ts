@@ -2,11 +2,10 @@ import 'fake-indexeddb/auto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { EditorError } from '../../src/base/errors.ts';
+import { cacheKey, type KeyPart } from '../../src/store/cache-key.ts';
 import {
   asCache,
-  cacheKey,
   type Database,
-  type KeyPart,
   memoryDatabase,
   MIGRATIONS,
   openDatabase,
