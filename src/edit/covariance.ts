@@ -65,7 +65,6 @@ export function makeCovariances(
     { covarianceTokens, skipFirst, ridge }: CovarianceSettings,
     watch: Watch,
   ): Promise<Map<string, Covariance>> => {
-    throwIfAborted(watch, 'gather statistics');
     const settings = { covarianceTokens, skipFirst };
     const name = (site: Site) => `${formatSite(site)} ${JSON.stringify([settings, ridge])}`;
     const missing = sites.filter((site) => !made.has(name(site)));
@@ -88,7 +87,7 @@ export function makeCovariances(
       const tellAll = (report: Progress) => listeners.forEach((listener) => listener(report));
       const watch: Watch = { progress: tellAll, ...(signal ? { signal } : {}) };
       try {
-        return await enqueue(() => make(sites, others, settings, watch));
+        return await enqueue(() => make(sites, others, settings, watch), signal);
       } finally {
         if (progress) listeners.delete(progress);
       }

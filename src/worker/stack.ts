@@ -233,8 +233,13 @@ export async function restoreStack(
   before: Shelf | null = null,
 ): Promise<EditStack> {
   const stack = new EditStack(studio, tab, onChange);
-  await stack.open(before);
-  return stack;
+  try {
+    await stack.open(before);
+    return stack;
+  } catch (error) {
+    stack.dispose();
+    throw error;
+  }
 }
 
 // ---
