@@ -3,15 +3,14 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { EditorError } from '../../src/base/errors.ts';
 import {
-  asCache,
   cacheKey,
   type Database,
   type KeyPart,
   memoryDatabase,
   MIGRATIONS,
   openDatabase,
-  withFallback,
 } from '../../src/store/database.ts';
+import { asCache, withFallback } from '../../src/store/fallback.ts';
 import { deleteRecord, getRecord, listKeys, putRecord, type RecordKind } from '../../src/store/keep.ts';
 import { expectFault } from '../support/faults.ts';
 
