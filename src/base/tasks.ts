@@ -24,15 +24,26 @@ export function throwIfAborted(watch: Watch | undefined, what: string): void {
 
 /**
  * A queue of one: jobs run in the order they came, one at a time. A job that fails rejects its own promise
- * and leaves the queue fit for the next.
+ * and leaves the queue fit for the next. A signal ends the waiting; a job that has begun is its own master.
  */
-export function makeQueue(): <T>(job: () => Promise<T>) => Promise<T> {
+export function makeQueue(): <T>(job: () => Promise<T>, signal?: AbortSignal) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();
-  return (job) => {
-    const result = last.then(job, job);
-    last = result.catch(() => undefined);
-    return result;
-  };
+  return <T>(job: () => Promise<T>, signal?: AbortSignal) =>
+    new Promise<T>((resolve, reject) => {
+      const stop = () => reject(abortError('wait for its turn'));
+      const begin = async () => {
+        signal?.removeEventListener('abort', stop);
+        if (signal?.aborted) return;
+        try {
+          resolve(await job());
+        } catch (error) {
+          reject(error as Error);
+        }
+      };
+      if (signal?.aborted) stop();
+      signal?.addEventListener('abort', stop, { once: true });
+      last = last.then(begin);
+    });
 }
 
 /** Same key, same promise. A rejected promise is forgotten, so that a retry can work. */

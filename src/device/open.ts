@@ -1,6 +1,6 @@
 import { EditorError } from '../base/errors.ts';
 import type { Device } from './device.ts';
-import { findAdapter, openGpu } from './gpu.ts';
+import { findAdapter, openGpu, type Gpu } from './gpu.ts';
 import { loadOrt, type OrtModule, type OrtOptions } from './ort.ts';
 import { wasmDevice } from './wasm.ts';
 import { webgpuDevice } from './webgpu.ts';
@@ -73,8 +73,9 @@ async function tryWebgpu(choice: DeviceChoice, options: OpenOptions): Promise<Op
   if (!('gpu' in (globalThis.navigator ?? {}))) return { reason: 'no-webgpu', detail: 'this browser has no WebGPU' };
   const adapter = await findAdapter();
   if (!adapter) return { reason: 'no-adapter', detail: 'WebGPU found no graphics adapter' };
+  let gpu: Gpu | null = null;
   try {
-    const gpu = await openGpu(adapter);
+    gpu = await openGpu(adapter);
     const { description, device, vendor, fallback } = gpu.adapter;
     const name = description || device || vendor || 'an unnamed adapter';
     const isSoftware = fallback || /swiftshader|llvmpipe|lavapipe/i.test(`${name} ${gpu.adapter.architecture}`);
@@ -91,6 +92,7 @@ async function tryWebgpu(choice: DeviceChoice, options: OpenOptions): Promise<Op
     const ort = await loadOrt('webgpu', options);
     return { device: webgpuDevice(ort, gpu), ort, reason: choice === 'auto' ? 'gpu-works' : 'chosen', detail: name };
   } catch (error) {
+    gpu?.dispose();
     return { reason: 'failed', detail: error instanceof Error ? error.message : String(error) };
   }
 }

@@ -6,7 +6,8 @@ import { keyWidth } from '../model/description.ts';
 import { formatSite, type Site } from '../model/hooks.ts';
 import type { Model } from '../model/model.ts';
 import { cacheKey } from '../store/cache-key.ts';
-import { asCache, type Database } from '../store/database.ts';
+import type { Database } from '../store/database.ts';
+import { asCache } from '../store/fallback.ts';
 import { sha256 } from '../store/hash.ts';
 import { getRecord, putRecord, type RecordKind } from '../store/keep.ts';
 import { makeMoments, type Corpus, type Moment, type MomentSettings } from './moments.ts';
@@ -66,7 +67,6 @@ export function makeCovariances(
     { covarianceTokens, skipFirst, ridge }: CovarianceSettings,
     watch: Watch,
   ): Promise<Map<string, Covariance>> => {
-    throwIfAborted(watch, 'gather statistics');
     const settings = { covarianceTokens, skipFirst };
     const name = (site: Site) => `${formatSite(site)} ${JSON.stringify([settings, ridge])}`;
     const missing = sites.filter((site) => !made.has(name(site)));
@@ -89,7 +89,7 @@ export function makeCovariances(
       const tellAll = (report: Progress) => listeners.forEach((listener) => listener(report));
       const watch: Watch = { progress: tellAll, ...(signal ? { signal } : {}) };
       try {
-        return await enqueue(() => make(sites, others, settings, watch));
+        return await enqueue(() => make(sites, others, settings, watch), signal);
       } finally {
         if (progress) listeners.delete(progress);
       }

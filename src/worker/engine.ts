@@ -185,9 +185,15 @@ export class Engine extends LocateEngine implements EngineApi {
       onRefused: (refusal) => this.#tell({ kind: 'not-kept', refusal }),
     });
     const studio = await openStudio(choice, watch, await this.#store);
-    await useVersion(studio);
     const onChange = () => this.#tell({ kind: 'stack', edits: stack.views() });
-    const stack = await restoreStack(studio, tab, onChange, this.#shelf);
+    let stack: EditStack;
+    try {
+      await useVersion(studio);
+      stack = await restoreStack(studio, tab, onChange, this.#shelf);
+    } catch (error) {
+      await studio.dispose();
+      throw error;
+    }
     this.#opened = { studio, stack };
     this.#shelf = stack.shelf;
     studio.onLost((detail) => (this.rebuilt = this.#rebuild(choice, tab, detail)));

@@ -1,4 +1,5 @@
-import { asCache, type Database } from '../store/database.ts';
+import { type Database } from '../store/database.ts';
+import { asCache } from '../store/fallback.ts';
 import { deleteRecord, getRecord, listKeys, putRecord, type RecordKind } from '../store/keep.ts';
 import type { KeptSets, KeptTracing } from './api-locate.ts';
 import type { Studio } from './studio.ts';

@@ -12,7 +12,7 @@ import {
 } from '../locate/relations.ts';
 import { readSetFile, SET_FILES, type StoredSets } from '../locate/set-file.ts';
 import { promptKey, type PromptFigures, type SetJournal } from '../locate/sets.ts';
-import { asCache } from '../store/database.ts';
+import { asCache } from '../store/fallback.ts';
 import { getRecord, putRecord, type RecordKind } from '../store/keep.ts';
 import type { HowMeasured, MeasuredSets, SetsAsked } from './api-locate.ts';
 import type { StandingEdits } from './locating.ts';

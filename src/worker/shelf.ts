@@ -5,6 +5,7 @@ import type { KeptStack, Trail } from '../edit/library.ts';
 import { entriesOf, type Edit, type Standing } from '../edit/record.ts';
 import type { Database } from '../store/database.ts';
 import { exclusively, hold, isHeld } from '../store/locks.ts';
+import { isChecked, withNews } from './standing.ts';
 
 /** What the person of this tab has made of the stack, and the way there. */
 export interface Way {
@@ -203,20 +204,6 @@ export class Shelf {
     }
     return edits;
   }
-}
-
-/** A stack with edits that have just been made, switched on: on top, or in the place of those that they make again. */
-export function withNews(standing: readonly Standing[], news: readonly Edit[]): readonly Standing[] {
-  return news.reduce((stack, edit) => {
-    const made = { edit, on: true, alpha: 1 };
-    const at = stack.findIndex((each) => each.edit.id === edit.replaces);
-    return at < 0 ? [...stack, made] : stack.with(at, made);
-  }, standing);
-}
-
-/** Whether an edit has been put to the proof. */
-export function isChecked({ proof }: Edit): boolean {
-  return proof.requests.length > 0;
 }
 
 // ---

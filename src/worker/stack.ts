@@ -7,7 +7,8 @@ import { dosedPatches, entriesOf, type Edit, type StackedEdit, type Standing } f
 import { disposePatches, placePatches, type PlacedPatches } from '../model/patch.ts';
 import type { EditView } from './api.ts';
 import type { Arrangement, StackHistory } from './api-stack.ts';
-import { isChecked, Shelf, withNews, type Way } from './shelf.ts';
+import { Shelf, type Way } from './shelf.ts';
+import { arranged, isChecked, withNews } from './standing.ts';
 import type { Studio } from './studio.ts';
 import { toView } from './views.ts';
 
@@ -231,28 +232,19 @@ export async function restoreStack(
   before: Shelf | null = null,
 ): Promise<EditStack> {
   const stack = new EditStack(studio, tab, onChange);
-  await stack.open(before);
-  return stack;
+  try {
+    await stack.open(before);
+    return stack;
+  } catch (error) {
+    stack.dispose();
+    throw error;
+  }
 }
 
 // ---
 
 /** What ends all checks, rather than one. */
 const ENDS: ReadonlySet<string> = new Set(['aborted', 'device-lost']);
-
-/** Edits in the order and with the doses that are wanted; those that nothing is said of stay on top. */
-function arranged(
-  standing: readonly Standing[],
-  aside: readonly Edit[],
-  { entries, gone }: Arrangement,
-): readonly Standing[] {
-  const here = [...standing.map(({ edit }) => edit), ...aside];
-  const named = entries.flatMap(({ id, on, alpha }) => {
-    const edit = here.find((each) => each.id === id);
-    return edit ? [{ edit, on, alpha }] : [];
-  });
-  return [...named, ...standing.filter(({ edit }) => !isIn(entries, edit.id) && !gone.includes(edit.id))];
-}
 
 function unfit(found: string): EditorError {
   return new EditorError('invalid-input', 'change the stack of edits', found, 'reload the page');

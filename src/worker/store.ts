@@ -1,5 +1,6 @@
 import { EditorError } from '../base/errors.ts';
-import { asCache, memoryDatabase, openDatabase, withFallback, type Database } from '../store/database.ts';
+import { memoryDatabase, openDatabase, type Database } from '../store/database.ts';
+import { asCache, withFallback } from '../store/fallback.ts';
 import { isPersistent } from '../store/files.ts';
 import type { Kept } from './api.ts';
 

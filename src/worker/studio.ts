@@ -169,8 +169,9 @@ async function loadTrusted(
   threads: number,
   watch: Watch,
 ): Promise<Trusted> {
+  let model: Model | null = null;
   try {
-    const model = await loadModel(source, device.device, watch);
+    model = await loadModel(source, device.device, watch);
     watch.progress?.({ stage: 'check', done: 0, total: 1, unit: 'steps' });
     const stored = await ifThere(source.readJson('check.json', watch));
     const cpu = device.device.kind === 'webgpu' ? wasmDevice(device.ort) : null;
@@ -178,6 +179,8 @@ async function loadTrusted(
     watch.progress?.({ stage: 'check', done: 1, total: 1, unit: 'steps' });
     return { model, device, check };
   } catch (error) {
+    // What is left of a model on a device that went away doesn't matter; why it did does.
+    await model?.dispose().catch(() => undefined);
     device.device.gpu?.dispose();
     const isGpuFault = error instanceof EditorError && GPU_FAULTS.has(error.code);
     if (device.device.kind !== 'webgpu' || choice !== 'auto' || !isGpuFault) throw error;

@@ -3,14 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { EditorError } from '../../src/base/errors.ts';
 import { cacheKey, type KeyPart } from '../../src/store/cache-key.ts';
-import {
-  asCache,
-  type Database,
-  memoryDatabase,
-  MIGRATIONS,
-  openDatabase,
-  withFallback,
-} from '../../src/store/database.ts';
+import { type Database, memoryDatabase, MIGRATIONS, openDatabase } from '../../src/store/database.ts';
+import { asCache, withFallback } from '../../src/store/fallback.ts';
 import { deleteRecord, getRecord, listKeys, putRecord, type RecordKind } from '../../src/store/keep.ts';
 import { expectFault } from '../support/faults.ts';
 

@@ -1,4 +1,5 @@
-import { MIGRATIONS, openDatabase, withFallback, type Database } from '../../src/store/database.ts';
+import { MIGRATIONS, openDatabase, type Database } from '../../src/store/database.ts';
+import { withFallback } from '../../src/store/fallback.ts';
 
 /** A database that a newer version of this page takes over as soon as it is filled, with memory behind it. */
 export async function goneDatabase(

@@ -3,11 +3,14 @@ import { IDBFactory } from 'fake-indexeddb';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { NO_HISTORY, type Entries } from '../../src/edit/history.ts';
 import { saveEdit } from '../../src/edit/library.ts';
-import { MIGRATIONS, openDatabase } from '../../src/store/database.ts';
+import { MIGRATIONS, openDatabase, type Database } from '../../src/store/database.ts';
 import type { EngineEvent } from '../../src/worker/api.ts';
 import type { Store } from '../../src/worker/store.ts';
 import type { Studio } from '../../src/worker/studio.ts';
 import { keptEdit } from '../support/kept-edit.ts';
+
+/** What a studio makes of its store. */
+let spoil = (database: Database) => database;
 
 /** Studios over a model that is asked for nothing, the latest last. */
 const studios: Studio[] = [];
@@ -19,7 +22,7 @@ vi.mock('../../src/worker/studio.ts', () => ({
       model: { name: 'hearth', revision: '1', hash: 'abc', description: { family: 'gpt2', parameters: {} } },
       ...{ report: {}, heldOut: [], examples: [], earlier: null, fetchedBytes: 0 },
       covariances: { of: () => Promise.reject(new Error('nobody asks for any')) },
-      ...{ database: store.database, kept: await store.kept(), closed: closing.signal },
+      ...{ database: spoil(store.database), kept: await store.kept(), closed: closing.signal },
       companion: () => Promise.resolve(undefined),
       onLost: () => undefined,
       dispose: () => Promise.resolve(closing.abort()),
@@ -83,4 +86,14 @@ describe('what is only in memory of the edits outlives the device, and so does w
     expect(kept).toEqual({ ok: false, refusal });
     expect(refusals).toEqual([refusal]);
   });
+});
+
+test('a model whose edits can’t be read is closed again, and can be opened again', async () => {
+  spoil = (database) => ({ ...database, get: () => Promise.reject(new Error('damaged')) });
+  const engine = new Engine();
+  await expect(engine.open('wasm', 'one', 1, null)).rejects.toThrow('damaged');
+  expect(studios[studios.length - 1].closed.aborted).toBe(true);
+  spoil = (database) => database;
+  expect((await engine.open('wasm', 'one', 2, null)).edits).toEqual([]);
+  expect(studios[studios.length - 1].closed.aborted).toBe(false);
 });

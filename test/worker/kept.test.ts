@@ -1,6 +1,7 @@
 import 'fake-indexeddb/auto';
 import { describe, expect, test } from 'vitest';
-import { memoryDatabase, openDatabase, withFallback } from '../../src/store/database.ts';
+import { memoryDatabase, openDatabase } from '../../src/store/database.ts';
+import { withFallback } from '../../src/store/fallback.ts';
 import type { KeptSets, KeptTracing, MeasuredSets, RelationPrompt, TracedAnswer } from '../../src/worker/api-locate.ts';
 import { putRecord } from '../../src/store/keep.ts';
 import {

@@ -4,7 +4,8 @@ import { EditorError } from '../../src/base/errors.ts';
 import { NO_HISTORY, type Entries, type History } from '../../src/edit/history.ts';
 import { listEditIds, saveEdit } from '../../src/edit/library.ts';
 import type { Edit } from '../../src/edit/record.ts';
-import { MIGRATIONS, openDatabase, withFallback } from '../../src/store/database.ts';
+import { MIGRATIONS, openDatabase } from '../../src/store/database.ts';
+import { withFallback } from '../../src/store/fallback.ts';
 import { expectFault } from '../support/faults.ts';
 import { arrange, idsOf, keptEdit, openTab, uncheckedEdit } from '../support/kept-edit.ts';
 
