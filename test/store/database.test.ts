@@ -282,11 +282,10 @@ describe('a cache key', () => {
 
 // ---
 
-/** The same with all fields in order. */
+/** The same with all fields in order, and never a list where there was none. */
 function sorted(part: unknown): unknown {
   if (Array.isArray(part)) return part.map(sorted);
   if (typeof part !== 'object' || part === null) return part;
-  return Object.entries(part)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, value]) => ({ name, value: sorted(value) }));
+  const fields = Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1));
+  return { fields: fields.map(([name, value]) => [name, sorted(value)]) };
 }
