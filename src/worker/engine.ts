@@ -180,10 +180,11 @@ export class Engine extends LocateEngine implements EngineApi {
     this.#opened = null;
     before?.stack.dispose();
     await before?.studio.dispose();
-    this.#store ??= openStore({
-      onBlocked: () => this.#tell({ kind: 'store-blocked' }),
-      onRefused: (refusal) => this.#tell({ kind: 'not-kept', refusal }),
-    });
+    const onRefused = (refusal: string) => this.#tell({ kind: 'not-kept', refusal });
+    // What was told of it before is told again: it holds for this opening, too.
+    const known = await this.#store?.then((store) => store.kept());
+    if (known?.ok === false) onRefused(known.refusal);
+    this.#store ??= openStore({ onBlocked: () => this.#tell({ kind: 'store-blocked' }), onRefused });
     const studio = await openStudio(choice, watch, await this.#store);
     const onChange = () => this.#tell({ kind: 'stack', edits: stack.views() });
     let stack: EditStack;

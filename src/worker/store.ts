@@ -15,7 +15,7 @@ export interface Store {
 export interface StoreListener {
   /** An older version of this page, in another tab, holds it: opening waits for that. */
   readonly onBlocked: () => void;
-  /** The browser keeps nothing more, by the name of its refusal: work goes on from memory. Told once. */
+  /** The browser keeps nothing more, by the name of its refusal: work goes on from memory. Each is told once. */
   readonly onRefused: (refusal: string) => void;
 }
 
@@ -23,9 +23,10 @@ export interface StoreListener {
 export async function openStore({ onBlocked, onRefused }: StoreListener): Promise<Store> {
   let refusal: string | null = null;
   const refuse = ({ values }: EditorError) => {
-    if (refusal !== null) return;
-    refusal = String(values['reason'] ?? 'Error');
-    onRefused(refusal);
+    const name = String(values['reason'] ?? 'Error');
+    if (name === refusal) return;
+    refusal = name;
+    onRefused(name);
   };
   const kept = async (): Promise<Kept> =>
     refusal === null ? { ok: true, isSafe: await isPersistent().catch(() => false) } : { ok: false, refusal };

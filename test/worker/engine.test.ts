@@ -84,7 +84,7 @@ describe('what is only in memory of the edits outlives the device, and so does w
     expect(edits).toEqual(shown);
     expect(edits.map(({ id, alpha }) => [id, alpha])).toEqual([['made', 0.5]]);
     expect(kept).toEqual({ ok: false, refusal });
-    expect(refusals).toEqual([refusal]);
+    expect(refusals, 'told when it happened, and when the model was opened again').toEqual([refusal, refusal]);
   });
 });
 
